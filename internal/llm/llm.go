@@ -1,0 +1,208 @@
+// Package llm is the canonical model call: what every wire format is decoded into
+// and encoded from. A [Request] is asked, [Event]s answer it as a stream, a
+// [Response] is the whole answer, [Usage] is what it consumed in disjoint classes,
+// and an [Error] is what went wrong, classified once at the edge.
+//
+// Types only: no format is known here, nothing is sent and nothing is decided.
+package llm
+
+import "encoding/json"
+
+// Request is one model call in no particular format. The zero value of every
+// optional member means «not stated», which no codec may turn into a value.
+type Request struct {
+	Model    string
+	Messages []Message // system and developer messages included, in the order given
+	Tools    []Tool
+
+	ToolChoice    ToolChoice
+	ParallelTools *bool
+	MaxOutput     int64       // most tokens that the answer may have, reasoning included
+	Temperature   json.Number // numbers keep their spelling: they are passed on, never computed with
+	TopP          json.Number
+	TopK          json.Number
+	Penalties     Penalties
+	Seed          json.Number
+	Stop          []string
+	Choices       int64 // n; 0 and 1 mean one answer
+	Output        OutputFormat
+	Reasoning     Reasoning
+	ServiceTier   string
+	User          string            // the caller's end-user id
+	Metadata      map[string]string // the caller's own labels
+	Logprobs      bool
+	TopLogprobs   int64
+	CacheKey      string // a hint that requests share a prompt prefix
+	Stream        bool
+	StreamUsage   bool // the client asked for usage at the end of the stream
+	Store         *bool
+
+	// Extra holds members with no canonical place, in their order, so that the
+	// same format can write them back and another can say what it lost.
+	Extra []Extra
+}
+
+// Extra is a member that only its own format knows.
+type Extra struct {
+	Format Format // where it came from
+	Path   string // its place, such as "logit_bias" or "messages[2].name"
+	Value  json.RawMessage
+}
+
+// Format is a wire format that clients and providers speak.
+type Format string
+
+// The formats that have a codec.
+const (
+	Chat     Format = "chat"     // OpenAI Chat Completions
+	Messages Format = "messages" // Anthropic Messages
+)
+
+// Role says who speaks.
+type Role string
+
+// The roles. A tool result is a part of a user message, as the later formats
+// have it; codecs that know a role of its own for it split and join.
+const (
+	System    Role = "system"
+	Developer Role = "developer"
+	User      Role = "user"
+	Assistant Role = "assistant"
+)
+
+// Message is one turn.
+type Message struct {
+	Role  Role   `json:"role"`
+	Name  string `json:"name,omitempty"`
+	Parts []Part `json:"parts"`
+}
+
+// PartKind says which members of a [Part] are meant.
+type PartKind string
+
+// The kinds of content.
+const (
+	Text       PartKind = "text"
+	Image      PartKind = "image"
+	Document   PartKind = "document"
+	Audio      PartKind = "audio"
+	Thinking   PartKind = "thinking"
+	ToolCall   PartKind = "tool_call"
+	ToolResult PartKind = "tool_result"
+	Refusal    PartKind = "refusal"
+	Opaque     PartKind = "opaque" // a part that only its own format knows, kept in Raw
+)
+
+// Part is one piece of a message.
+type Part struct {
+	Kind PartKind `json:"kind"`
+	Text string   `json:"text,omitempty"` // Text, Thinking, Refusal
+
+	ID        string          `json:"id,omitempty"`   // ToolCall, ToolResult: the call's id
+	Name      string          `json:"name,omitempty"` // ToolCall: the tool; Document: the title
+	Arguments json.RawMessage `json:"arguments,omitempty"`
+	Content   []Part          `json:"content,omitempty"` // ToolResult
+	IsError   bool            `json:"is_error,omitempty"`
+
+	MediaType string `json:"media_type,omitempty"` // Image, Document, Audio
+	Data      []byte `json:"data,omitempty"`       // decoded
+	URL       string `json:"url,omitempty"`
+	Detail    string `json:"detail,omitempty"` // Image: low, high, auto
+
+	Signature string     `json:"signature,omitempty"` // Thinking: opaque state of its provider
+	Redacted  string     `json:"redacted,omitempty"`  // Thinking that is shown to nobody
+	Cache     *CacheMark `json:"cache,omitempty"`     // the prompt up to here may be cached
+
+	From Format          `json:"from,omitempty"` // Opaque: the format that knows it
+	Raw  json.RawMessage `json:"raw,omitempty"`
+}
+
+// CacheMark ends a prefix that the provider should keep.
+type CacheMark struct {
+	TTL string `json:"ttl,omitempty"` // "5m", "1h" or "" for the provider's default
+}
+
+// Tool is something that the model may call.
+type Tool struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description,omitempty"`
+	Schema      json.RawMessage `json:"schema,omitempty"` // JSON Schema of the arguments
+	Strict      *bool           `json:"strict,omitempty"`
+	Cache       *CacheMark      `json:"cache,omitempty"`
+
+	From Format          `json:"from,omitempty"` // a server-side tool that only its format knows
+	Raw  json.RawMessage `json:"raw,omitempty"`
+}
+
+// ToolChoice says whether tools may or must be called. The zero value is «not stated».
+type ToolChoice struct {
+	Mode ToolMode
+	Name string // with ToolNamed
+}
+
+// ToolMode is a way to choose tools.
+type ToolMode string
+
+// The ways to choose tools.
+const (
+	ToolAuto     ToolMode = "auto"
+	ToolNone     ToolMode = "none"
+	ToolRequired ToolMode = "required"
+	ToolNamed    ToolMode = "named"
+)
+
+// Penalties discourage repetition.
+type Penalties struct{ Presence, Frequency json.Number }
+
+// OutputFormat asks for structured output.
+type OutputFormat struct {
+	Kind        OutputKind
+	Name        string
+	Description string
+	Schema      json.RawMessage
+	Strict      *bool
+}
+
+// OutputKind is a form of output.
+type OutputKind string
+
+// The forms of output; the zero value is plain text.
+const (
+	JSONObject OutputKind = "json_object"
+	JSONSchema OutputKind = "json_schema"
+)
+
+// Reasoning asks for thinking before the answer.
+type Reasoning struct {
+	Effort  string // minimal, low, medium, high, …
+	Enabled *bool
+	Budget  int64 // tokens
+	Summary string
+}
+
+// StopReason says why an answer ended.
+type StopReason string
+
+// The reasons to stop.
+const (
+	StopEnd       StopReason = "end"      // the model was done
+	StopLength    StopReason = "length"   // the output cap
+	StopSequence  StopReason = "sequence" // one of Request.Stop
+	StopTools     StopReason = "tools"    // the model wants tools run
+	StopRefusal   StopReason = "refusal"  // the model or a filter refused
+	StopPause     StopReason = "pause"    // a server-side turn to be continued
+	StopContext   StopReason = "context"  // the context window is full
+	StopUnstated  StopReason = ""         // the upstream did not say
+	StopUndefined StopReason = "other"    // a reason with no canonical name; see StopDetail
+)
+
+// Response is a whole answer.
+type Response struct {
+	ID         string // the upstream's
+	Model      string // the upstream's own name for what answered
+	Parts      []Part
+	Stop       StopReason
+	StopDetail string // the stop sequence, or the upstream's own word
+	Usage      Usage
+	Created    int64 // Unix seconds, where the upstream says so
+}

@@ -1,0 +1,224 @@
+package money
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"math/bits"
+	"strings"
+)
+
+// Parse reads a plain decimal number such as "0.000003" or "-12" in currency c.
+// An exponent as price lists have it ("3e-06") is read exactly too. More than 18
+// places is an error, never a silent cut.
+func Parse(s string, c Currency) (Amount, error) {
+	bad := func(why string) (Amount, error) {
+		return Amount{}, fmt.Errorf("amount %q: %s", s, why)
+	}
+	num, exp, err := cutExponent(s)
+	if err != nil {
+		return bad(err.Error())
+	}
+	neg := strings.HasPrefix(num, "-")
+	whole, frac, point := strings.Cut(strings.TrimPrefix(num, "-"), ".")
+	if whole == "" || point && frac == "" {
+		return bad("want a decimal number such as 0.25")
+	}
+	digits := whole + frac
+	places := len(frac) - exp // of the number as a whole
+	for places > Places && strings.HasSuffix(digits, "0") {
+		digits, places = digits[:len(digits)-1], places-1
+	}
+	if places > Places {
+		return bad(fmt.Sprintf("has more than %d decimal places", Places))
+	}
+	if len(strings.TrimLeft(digits, "0"))+Places-places > 38 {
+		return bad("is too large")
+	}
+	var m u128
+	for i := 0; i < len(digits)+Places-places; i++ {
+		d := byte('0')
+		if i < len(digits) {
+			d = digits[i]
+		}
+		if d < '0' || d > '9' {
+			return bad("want a decimal number such as 0.25")
+		}
+		w := m.mul(10)
+		m = u128{w.mid, w.lo}
+		for range d - '0' {
+			m = m.inc()
+		}
+	}
+	return m.signed(neg, c), nil
+}
+
+// cutExponent takes a decimal exponent of at most two digits off a number.
+func cutExponent(s string) (num string, exp int, err error) {
+	i := strings.IndexAny(s, "eE")
+	if i < 0 {
+		return s, 0, nil
+	}
+	digits := s[i+1:]
+	sign := 1
+	switch {
+	case strings.HasPrefix(digits, "-"):
+		sign, digits = -1, digits[1:]
+	case strings.HasPrefix(digits, "+"):
+		digits = digits[1:]
+	}
+	if len(digits) < 1 || len(digits) > 2 {
+		return "", 0, fmt.Errorf("want an exponent of one or two digits")
+	}
+	for _, d := range []byte(digits) {
+		if d < '0' || d > '9' {
+			return "", 0, fmt.Errorf("want an exponent of one or two digits")
+		}
+		exp = exp*10 + int(d-'0')
+	}
+	return s[:i], sign * exp, nil
+}
+
+// MustParse is [Parse] for constants; it panics on an error.
+func MustParse(s string, c Currency) Amount {
+	a, err := Parse(s, c)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+// ParseWithCurrency reads "0.50 USD", the form used in configuration.
+func ParseWithCurrency(s string) (Amount, error) {
+	num, code, ok := strings.Cut(strings.TrimSpace(s), " ")
+	if !ok {
+		return Amount{}, fmt.Errorf("amount %q: want a number and a currency, such as \"0.50 USD\"", s)
+	}
+	c, err := ParseCurrency(strings.TrimSpace(code))
+	if err != nil {
+		return Amount{}, fmt.Errorf("amount %q: %w", s, err)
+	}
+	return Parse(num, c)
+}
+
+// Decimal is the number alone, in full, without trailing zeros: "0.000003".
+func (a Amount) Decimal() string {
+	var buf [42]byte
+	return string(a.AppendDecimal(buf[:0]))
+}
+
+// AppendDecimal appends [Amount.Decimal] to b.
+func (a Amount) AppendDecimal(b []byte) []byte {
+	m := a.magnitude()
+	var digits [40]byte // least significant first
+	n := 0
+	for m != (u128{}) || n <= Places {
+		var r uint64
+		m, r = m.div10()
+		digits[n] = '0' + byte(r)
+		n++
+	}
+	last := 0 // first digit that is printed after the point
+	for last < Places && digits[last] == '0' {
+		last++
+	}
+	if a.hi < 0 {
+		b = append(b, '-')
+	}
+	for i := n - 1; i >= last; i-- {
+		b = append(b, digits[i])
+		if i == Places && last < Places {
+			b = append(b, '.')
+		}
+	}
+	return b
+}
+
+func (m u128) div10() (u128, uint64) {
+	lo, r := bits.Div64(m.hi%10, m.lo, 10)
+	return u128{m.hi / 10, lo}, r
+}
+
+// String is the number and the currency: "0.000003 USD".
+func (a Amount) String() string {
+	if a.cur == (Currency{}) {
+		return a.Decimal()
+	}
+	return a.Decimal() + " " + a.cur.String()
+}
+
+// Fixed is the number with exactly n decimal places, rounded half to even, for
+// tables that people read. It is never for arithmetic.
+func (a Amount) Fixed(n int) string {
+	unit := int64(1)
+	for range Places - n {
+		unit *= 10
+	}
+	rounded := a.MulDiv(1, unit) // in units of 10^-n
+	neg := rounded.Sign() < 0
+	m := rounded.magnitude()
+	var digits []byte
+	for m != (u128{}) || len(digits) <= n {
+		var r uint64
+		m, r = m.div10()
+		digits = append(digits, '0'+byte(r))
+	}
+	var b strings.Builder
+	if neg {
+		b.WriteByte('-')
+	}
+	for i := len(digits) - 1; i >= 0; i-- {
+		b.WriteByte(digits[i])
+		if i == n && n > 0 {
+			b.WriteByte('.')
+		}
+	}
+	return b.String()
+}
+
+// MarshalText is [Amount.String].
+func (a Amount) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (a *Amount) UnmarshalText(b []byte) error {
+	v, err := fromText(string(b))
+	if err != nil {
+		return err
+	}
+	*a = v
+	return nil
+}
+
+// fromText reads "0.5 USD", or a bare "0" for the zero Amount.
+func fromText(s string) (Amount, error) {
+	if s == "" || s == "0" {
+		return Amount{}, nil
+	}
+	return ParseWithCurrency(s)
+}
+
+// MarshalJSON is the string "0.000003 USD".
+func (a Amount) MarshalJSON() ([]byte, error) { return json.Marshal(a.String()) }
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (a *Amount) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("amount: want a string such as \"0.50 USD\": %w", err)
+	}
+	return a.UnmarshalText([]byte(s))
+}
+
+// Value stores an amount as text.
+func (a Amount) Value() (driver.Value, error) { return a.String(), nil }
+
+// Scan reads what Value stored.
+func (a *Amount) Scan(src any) error {
+	switch v := src.(type) {
+	case string:
+		return a.UnmarshalText([]byte(v))
+	case []byte:
+		return a.UnmarshalText(v)
+	}
+	return fmt.Errorf("amount: cannot read a %T from the database; want text", src)
+}

@@ -1,0 +1,87 @@
+// Package store is the one place that writes. Whatever must not be lost is an
+// append-only [Record]; records that must be atomic together go into one [Batch];
+// one writer commits batches in groups. What people and programs read are
+// [View]s: tables folded from records in the same transaction, which can always
+// be dropped and folded again. Bytes too large or too private for a record are
+// [Payload]s, named by reference.
+//
+// Whoever owns a kind of record encodes its body and registers its views; store
+// knows neither. A record's lsn, given at commit, is the only order there is.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// Record is one durable fact.
+type Record struct {
+	LSN     int64  // given at commit
+	Org     string // "default" where nobody says otherwise
+	Kind    string // "run", "entry", "attempt", "key", …; its owner knows the body
+	Version int    // of the body's encoding
+	Stream  string // what it belongs to: a run's or call's id; "" for none
+	Seq     int64  // its place in the stream, from 1 without a gap; 0 where the stream keeps no order
+	Epoch   int64  // of the stream's owner; an append under an older epoch than the stream's is refused
+	Config  string // the configuration revision under which it was made
+	Body    []byte
+}
+
+// Payload is bytes by reference.
+type Payload struct {
+	Ref   string // unique; derived by the owner, so that writing it twice leaves one
+	Org   string
+	Owner string // the run or call that it is kept for
+	Alg   string // "none" for now; an unknown one parks what needs it
+	KeyID string
+	Data  []byte
+}
+
+// Batch is committed whole or not at all.
+type Batch struct {
+	Records  []Record
+	Payloads []Payload
+}
+
+// The errors of a commit that callers decide on. Any other error of a commit
+// means that its outcome is unknown: stop, and read the store again after a start.
+var (
+	ErrFenced   = errors.New("the stream has a newer owner")         // nothing was written
+	ErrConflict = errors.New("the stream has gone on")               // Seq is taken or leaves a gap; nothing was written
+	ErrNoRoom   = errors.New("the data directory cannot be written") // disk full, read-only; nothing was written
+	ErrClosed   = errors.New("the store is closed")                  // nothing was written
+	ErrReadOnly = errors.New("the store was opened read-only")       // nothing was written
+)
+
+// Tx is what a view writes through, inside the commit's own transaction.
+type Tx interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Reader is what queries read through: a consistent snapshot of committed state.
+type Reader interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// View is a table, or several, folded from records. Its tables begin with org.
+type View struct {
+	Name    string   // unique
+	Version int      // a change drops the tables and folds all records again at the next start
+	Kinds   []string // the records that it folds
+	Tables  []string // what to drop before folding again
+	Schema  []string // statements that create them
+	// Apply folds one record. It must depend on the record and the view's own
+	// tables only, and an error from it refuses the batch.
+	Apply func(ctx context.Context, tx Tx, r *Record) error
+}
+
+// Filter picks records. Zero members match everything.
+type Filter struct {
+	Org    string
+	Kinds  []string
+	Stream string
+}

@@ -1,0 +1,18 @@
+package wire
+
+// Spans are the byte ranges of a request's members that an edit may touch; an
+// empty range means that the member is not there.
+type Spans struct {
+	Object        Span // the whole top-level object, braces included
+	Model         Span // its value, quotes included
+	MaxOutput     Span // the value of the cap, under whichever of the format's names
+	MaxOutputName string
+	StreamOptions Span // chat: the value of stream_options
+	IncludeUsage  Span // chat: the value of stream_options.include_usage
+}
+
+// Span is body[From:To].
+type Span struct{ From, To int }
+
+// Empty reports whether nothing is there.
+func (s Span) Empty() bool { return s.To <= s.From }
