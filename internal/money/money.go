@@ -21,10 +21,15 @@ const Places = 18
 
 // Currency is an ISO 4217 code such as USD. The zero Currency belongs to the
 // zero Amount only, and takes on the currency of whatever it meets.
-type Currency [3]byte
+//
+// The three letters are packed into one number, so that an Amount travels in
+// registers: an array in it would put every one on the stack.
+type Currency struct{ letters uint32 }
 
 // USD is the currency of nearly every price list that we read.
-var USD = Currency{'U', 'S', 'D'}
+var USD = code('U', 'S', 'D')
+
+func code(a, b, c byte) Currency { return Currency{uint32(a)<<16 | uint32(b)<<8 | uint32(c)} }
 
 // ParseCurrency takes a three-letter upper-case code.
 func ParseCurrency(s string) (Currency, error) {
@@ -36,7 +41,7 @@ func ParseCurrency(s string) (Currency, error) {
 			return Currency{}, fmt.Errorf("currency %q: want a three-letter ISO 4217 code such as USD", s)
 		}
 	}
-	return Currency{s[0], s[1], s[2]}, nil
+	return code(s[0], s[1], s[2]), nil
 }
 
 // String is the code, or "" for the zero Currency.
@@ -44,7 +49,7 @@ func (c Currency) String() string {
 	if c == (Currency{}) {
 		return ""
 	}
-	return string(c[:])
+	return string([]byte{byte(c.letters >> 16), byte(c.letters >> 8), byte(c.letters)})
 }
 
 // Amount is exact money: coefficient × 10⁻¹⁸ of a currency. The zero value is
