@@ -95,6 +95,7 @@ type Rate struct {
 // Card is the prices of one deployment or service, pinned to one version of a
 // price book.
 type Card struct {
+	Key      string // what it prices: "anthropic/claude-sonnet-4-5", "aws/s3/us-east-1"
 	Book     string // the price book's version, for the record
 	Cloud    string
 	Service  string // as a bill names it: "Amazon S3", "Anthropic API"
@@ -106,7 +107,11 @@ type Card struct {
 // UsageReadings are the readings of a model call's usage, one for each class
 // that is not zero, and one call.
 func UsageReadings(u llm.Usage, source Source) []Reading {
-	rs := make([]Reading, 0, 5)
+	return AppendUsage(make([]Reading, 0, 5), u, source)
+}
+
+// AppendUsage is [UsageReadings] into the caller's buffer.
+func AppendUsage(rs []Reading, u llm.Usage, source Source) []Reading {
 	rs = append(rs, Reading{MeterCalls, 1, Counted})
 	for c, n := range u.Tokens {
 		if n != 0 {
