@@ -210,7 +210,7 @@ func TestAMoneyBugIsLoud(t *testing.T) {
 	for what, f := range map[string]func(){
 		"a cost below nothing": func() { s.Settle("a", usd("-1")) },
 		"an ask below nothing": func() { s.Hold(&budget.Ask{ID: "b", Fixed: usd("-1")}, time.Now()) },
-		"another currency":     func() { s.Settle("a", money.MustParse("1", money.Currency{'E', 'U', 'R'})) },
+		"another currency":     func() { s.Settle("a", money.MustParse("1", money.EUR)) },
 	} {
 		func() {
 			defer func() {

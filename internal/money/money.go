@@ -29,6 +29,9 @@ type Currency struct{ letters uint32 }
 // USD is the currency of nearly every price list that we read.
 var USD = code('U', 'S', 'D')
 
+// EUR is the euro.
+var EUR = code('E', 'U', 'R')
+
 func code(a, b, c byte) Currency { return Currency{uint32(a)<<16 | uint32(b)<<8 | uint32(c)} }
 
 // ParseCurrency takes a three-letter upper-case code.

@@ -175,7 +175,7 @@ func TestACardSaysWhatIsWrongWithIt(t *testing.T) {
 		"per is 0; want 1 to":                  func(r *price.Rate) { r.Per = 0 },
 		"above is -1":                          func(r *price.Rate) { r.Above = -1 },
 		`tier "standard" is the standard one`:  func(r *price.Rate) { r.Tier = "standard" },
-		"a card is in one currency":            func(r *price.Rate) { r.Price = money.MustParse("1", money.Currency{'E', 'U', 'R'}) },
+		"a card is in one currency":            func(r *price.Rate) { r.Price = money.MustParse("1", money.EUR) },
 		"price -1 USD: want 0 to 1000000":      func(r *price.Rate) { r.Price = usd("-1") },
 		"price 1000001 USD: want 0 to 1000000": func(r *price.Rate) { r.Price = usd("1000001") },
 		"above 5 input tokens and none below":  func(r *price.Rate) { r.Above = 5; r.Tier = "flex" },

@@ -13,6 +13,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+
+	"github.com/skein-run/skein/internal/store/sqlite"
 )
 
 // Record is one durable fact.
@@ -26,6 +28,11 @@ type Record struct {
 	Epoch   int64  // of the stream's owner; an append under an older epoch than the stream's is refused
 	Config  string // the configuration revision under which it was made
 	Body    []byte
+
+	// Value is what Body encodes, where whoever made the record has it at hand, so
+	// that a view need not decode what was encoded a moment ago. It is not stored,
+	// and must say no more than Body does: a view that is folded again has Body alone.
+	Value any `json:"-"`
 }
 
 // Payload is bytes by reference.
@@ -44,27 +51,46 @@ type Batch struct {
 	Payloads []Payload
 }
 
-// The errors of a commit that callers decide on. Any other error of a commit
-// means that its outcome is unknown: stop, and read the store again after a start.
+// The errors that callers decide on. Any other error of a commit means that its
+// outcome is unknown: the store refuses everything from then on; stop, and read
+// it again after a start.
 var (
-	ErrFenced   = errors.New("the stream has a newer owner")         // nothing was written
-	ErrConflict = errors.New("the stream has gone on")               // Seq is taken or leaves a gap; nothing was written
-	ErrNoRoom   = errors.New("the data directory cannot be written") // disk full, read-only; nothing was written
-	ErrClosed   = errors.New("the store is closed")                  // nothing was written
-	ErrReadOnly = errors.New("the store was opened read-only")       // nothing was written
+	ErrFenced   = errors.New("the stream has a newer owner")               // nothing was written
+	ErrConflict = errors.New("the stream has gone on")                     // Seq is taken or leaves a gap; nothing was written
+	ErrNoRoom   = errors.New("the data directory cannot be written")       // disk full, read-only; nothing was written
+	ErrClosed   = errors.New("the store is closed")                        // nothing was written
+	ErrReadOnly = errors.New("the store was opened read-only")             // nothing was written
+	ErrRefused  = errors.New("the batch was refused")                      // by a view, or for its form; nothing was written
+	ErrBroken   = errors.New("an earlier write ended in an unknown state") // the commit after which it came may be there or not
+	ErrOwned    = errors.New("the data directory is in use")               // another process holds the lock
+	ErrVersion  = errors.New("the data directory has another version")     // written by a newer program, or not by this one at all
+	ErrNotFound = errors.New("not found")
 )
 
-// Tx is what a view writes through, inside the commit's own transaction.
-type Tx interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+// Reader is what queries read through: committed state only. Each query sees a
+// consistent snapshot; for several queries over one snapshot see [Store.Snapshot].
+// Arguments and destinations are what database/sql takes for them, [time.Time]
+// being stored as RFC 3339 text in UTC with microseconds, which sorts as it should.
+type Reader interface {
+	// QueryContext returns rows that the caller closes; until then they hold a
+	// connection.
+	QueryContext(ctx context.Context, query string, args ...any) (Rows, error)
+	// QueryRowContext reads the first row; its Scan answers [sql.ErrNoRows] where
+	// there is none.
+	QueryRowContext(ctx context.Context, query string, args ...any) Row
 }
 
-// Reader is what queries read through: a consistent snapshot of committed state.
-type Reader interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+// Row is one row, or the error instead of it.
+type Row = sqlite.Row
+
+// Rows is the answer to a query, used as [sql.Rows] is.
+type Rows = sqlite.Rows
+
+// Tx is what a view writes through, inside the commit's own transaction. It
+// keeps its statements prepared, so queries should be constants with arguments.
+type Tx interface {
+	Reader
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 // View is a table, or several, folded from records. Its tables begin with org.
