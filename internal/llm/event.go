@@ -27,7 +27,7 @@ type Event struct {
 	Created   int64  // Start
 
 	Index int  // BlockStart, Delta, BlockStop: which part, from 0
-	Part  Part // BlockStart: kind, and for a tool call its id and name
+	Part  Part // BlockStart: kind, and for a tool call its id and name; BlockStop: Extra that came on the way
 
 	Text      string // Delta: more text, thinking, refusal or arguments (JSON text)
 	Signature string // Delta of a thinking part
@@ -51,6 +51,7 @@ type Progress struct {
 	OpenTool      bool  // the last tool call's arguments were not complete
 	Usage         Usage // the last that was seen
 	Stopped       bool  // a stop reason was seen
+	Malformed     int64 // events that were not what the format allows, and were skipped
 }
 
 // Content reports whether the client has been shown something of the answer.

@@ -11,6 +11,7 @@ import "encoding/json"
 // Request is one model call in no particular format. The zero value of every
 // optional member means «not stated», which no codec may turn into a value.
 type Request struct {
+	From     Format // what it was decoded from; empty for one that was made here
 	Model    string
 	Messages []Message // system and developer messages included, in the order given
 	Tools    []Tool
@@ -42,11 +43,12 @@ type Request struct {
 	Extra []Extra
 }
 
-// Extra is a member that only its own format knows.
+// Extra is a member that only its own format knows. It travels with what holds
+// it: the request, a message, a part, a tool or the answer.
 type Extra struct {
-	Format Format // where it came from
-	Path   string // its place, such as "logit_bias" or "messages[2].name"
-	Value  json.RawMessage
+	Format Format          `json:"format"` // where it came from
+	Path   string          `json:"path"`   // its place in its holder, such as "logit_bias" or "function.meta"
+	Value  json.RawMessage `json:"value"`
 }
 
 // Format is a wire format that clients and providers speak.
@@ -75,6 +77,8 @@ type Message struct {
 	Role  Role   `json:"role"`
 	Name  string `json:"name,omitempty"`
 	Parts []Part `json:"parts"`
+
+	Extra []Extra `json:"extra,omitempty"` // members that only the message's own format knows
 }
 
 // PartKind says which members of a [Part] are meant.
@@ -115,6 +119,8 @@ type Part struct {
 
 	From Format          `json:"from,omitempty"` // Opaque: the format that knows it
 	Raw  json.RawMessage `json:"raw,omitempty"`
+
+	Extra []Extra `json:"extra,omitempty"` // members that only the part's own format knows
 }
 
 // CacheMark ends a prefix that the provider should keep.
@@ -132,6 +138,8 @@ type Tool struct {
 
 	From Format          `json:"from,omitempty"` // a server-side tool that only its format knows
 	Raw  json.RawMessage `json:"raw,omitempty"`
+
+	Extra []Extra `json:"extra,omitempty"` // members that only the tool's own format knows
 }
 
 // ToolChoice says whether tools may or must be called. The zero value is «not stated».
@@ -205,4 +213,5 @@ type Response struct {
 	StopDetail string // the stop sequence, or the upstream's own word
 	Usage      Usage
 	Created    int64 // Unix seconds, where the upstream says so
+	Extra      []Extra
 }

@@ -11,10 +11,21 @@ type Dialect struct {
 	NoDone bool
 	// ReasoningOutside: reasoning tokens are not inside completion_tokens (xAI).
 	ReasoningOutside bool
+	// ReasoningMayExceed: reasoning tokens are inside completion_tokens unless there
+	// are more of them, then outside (gateways in front of several makers).
+	ReasoningMayExceed bool
 	// GapIsReasoning: what total has over prompt and completion is reasoning (Google's OpenAI-compatible endpoint).
 	GapIsReasoning bool
-	// ReasoningNames are the members of a message or delta that hold reasoning text.
+	// AudioOutside: audio tokens are not inside prompt_tokens (Mistral).
+	AudioOutside bool
+	// ReasoningNames are the members of a message or delta that hold reasoning text;
+	// the first is the one to write.
 	ReasoningNames []string
 	// NoStreamUsage: the vendor refuses stream_options.
 	NoStreamUsage bool
+	// CacheMarks: the vendor takes cache_control in chat, which its maker refuses.
+	CacheMarks bool
+	// ToolIDLength is the length that tool call ids must have, all of them letters
+	// and digits; 0 where any short id will do.
+	ToolIDLength int
 }

@@ -3,12 +3,15 @@ package wire
 // Spans are the byte ranges of a request's members that an edit may touch; an
 // empty range means that the member is not there.
 type Spans struct {
-	Object        Span // the whole top-level object, braces included
-	Model         Span // its value, quotes included
-	MaxOutput     Span // the value of the cap, under whichever of the format's names
-	MaxOutputName string
-	StreamOptions Span // chat: the value of stream_options
-	IncludeUsage  Span // chat: the value of stream_options.include_usage
+	Object         Span // the whole top-level object, braces included
+	Model          Span // its value, quotes included
+	MaxOutput      Span // the value of the cap, under whichever of the format's names
+	MaxOutputName  string
+	MaxOutputKey   Span // the cap's name, quotes included
+	MaxOutputTwice Span // chat: the value of max_completion_tokens where max_tokens is there as well
+	StreamOptions  Span // chat: the value of stream_options
+	IncludeUsage   Span // chat: the value of stream_options.include_usage
+	ThinkingBudget Span // messages: the value of thinking.budget_tokens
 }
 
 // Span is body[From:To].

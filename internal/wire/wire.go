@@ -32,6 +32,8 @@ type Facts struct {
 	MediaBytes int64
 	Schema     bool // structured output was asked for
 	Reasoning  bool // thinking was asked for, or thinking state is carried
+	// ThinkingBudget is how many tokens of MaxOutput may go into thinking; 0: not stated.
+	ThinkingBudget int64
 
 	// Bindings are the formats whose opaque provider state the request carries
 	// (thinking signatures and the like); it may go to a deployment of that maker only.
@@ -133,7 +135,7 @@ const (
 // Frame is what one read of a stream gave: whole events of one class.
 type Frame struct {
 	Class  FrameClass
-	Bytes  []byte      // in the upstream's format, as it came; valid until the next call
+	Bytes  []byte      // in the upstream's format, as it came; valid until the next call. Terminal: the proper end, made up where the dialect has none
 	Events []llm.Event // only where FrameOptions.Events asked for them; valid until the next call
 }
 
@@ -146,8 +148,9 @@ type FrameOptions struct {
 
 // Stream reads an upstream's stream. Not safe for concurrent use.
 type Stream interface {
-	// Next gives the next frames. At the proper end it is io.EOF; a stream that
-	// ended otherwise, broke, or carries an error event is an *llm.Error.
+	// Next gives the next frames. After the Terminal frame, which every whole answer
+	// has, it is io.EOF; reading the connection to its end is the caller's. A stream
+	// that ended otherwise, broke, or carries an error event is an *llm.Error.
 	Next() (Frame, error)
 	// Progress is what was seen so far.
 	Progress() llm.Progress
@@ -155,8 +158,8 @@ type Stream interface {
 
 // Writer writes one answer as a stream. Not safe for concurrent use.
 type Writer interface {
-	// Write appends the frames of events to dst and says their class: Terminal
-	// when they end the stream.
+	// Write appends the frames of events to dst. Those of llm.End are the terminal
+	// ones. It may keep something back until a later event, never past llm.End.
 	Write(dst []byte, e []llm.Event) []byte
 	// Heartbeat appends a sign of life in this format.
 	Heartbeat(dst []byte) []byte

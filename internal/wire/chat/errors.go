@@ -1,0 +1,103 @@
+package chat
+
+import (
+	"net/http"
+
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/raw"
+	"github.com/skein-run/skein/internal/wire/sse"
+)
+
+// DecodeError implements wire.Codec.
+func (Codec) DecodeError(status int, header http.Header, body []byte, _ *wire.Dialect) *llm.Error {
+	return wire.Classify(status, header, wire.ReadError(body))
+}
+
+// shape is how a class of error is told to a client. The official libraries retry
+// 408, 409, 429 and 5xx, so a status among those says «try again»: what waiting
+// does not mend gets another.
+type shape struct {
+	status     int
+	kind, code string
+}
+
+var shapes = map[llm.ErrorClass]shape{
+	llm.BadRequest:      {400, "invalid_request_error", ""},
+	llm.Unauthorized:    {502, "server_error", "upstream_credential"}, // the provider's 401 is our fault, not the client's
+	llm.Forbidden:       {502, "server_error", "upstream_credential"},
+	llm.NotFound:        {404, "invalid_request_error", "model_not_found"},
+	llm.RateLimited:     {429, "rate_limit_error", "rate_limit_exceeded"},
+	llm.QuotaExhausted:  {402, "insufficient_quota", "insufficient_quota"},
+	llm.ContextOverflow: {400, "invalid_request_error", "context_length_exceeded"},
+	llm.Filtered:        {400, "invalid_request_error", "content_filter"},
+	llm.Overloaded:      {503, "server_error", "overloaded"},
+	llm.ServerError:     {502, "server_error", "upstream_error"},
+	llm.Unreachable:     {502, "server_error", "upstream_unreachable"},
+	llm.TimedOut:        {504, "server_error", "timeout"},
+	llm.BrokenStream:    {502, "server_error", "stream_broken"},
+	llm.Malformed:       {502, "server_error", "upstream_malformed"},
+	// OpenAI itself answers 429 with this code and tells its libraries not to retry
+	// by x-should-retry: false; a 402 needs no header to be left alone.
+	llm.OverBudget: {402, "insufficient_quota", "insufficient_quota"},
+	llm.Busy:       {503, "server_error", "busy"},
+	llm.Canceled:   {499, "server_error", "canceled"},
+	llm.Lossy:      {400, "invalid_request_error", "unsupported_parameter"},
+	llm.Internal:   {500, "server_error", "internal_error"},
+}
+
+// EncodeError implements wire.Codec. The client's own 401 and 403 come with
+// BlameKey and keep their status.
+func (Codec) EncodeError(e *llm.Error) (status int, body []byte) {
+	var b raw.Builder
+	status = put(&b, e)
+	return status, b.B
+}
+
+func put(b *raw.Builder, e *llm.Error) (status int) {
+	s, ok := shapes[e.Class]
+	if !ok {
+		s = shapes[llm.Internal]
+	}
+	if e.Blame == llm.BlameKey {
+		switch e.Class {
+		case llm.Unauthorized:
+			s = shape{401, "invalid_request_error", "invalid_api_key"}
+		case llm.Forbidden:
+			s = shape{403, "invalid_request_error", "permission_denied"}
+		}
+	}
+	if e.Class == llm.BadRequest && (e.Status == 413 || e.Status == 422 || e.Status == 409) {
+		s.status = e.Status
+	}
+	code := s.code
+	if code == "" {
+		code = e.Code
+	}
+	b.Object()
+	b.Key("error")
+	b.Object()
+	b.PutString("message", e.Message)
+	b.PutString("type", s.kind)
+	nullable(b, "param", e.Param)
+	nullable(b, "code", code)
+	b.EndObject()
+	b.EndObject()
+	return s.status
+}
+
+func nullable(b *raw.Builder, name, s string) {
+	if s == "" {
+		b.PutNull(name)
+	} else {
+		b.PutString(name, s)
+	}
+}
+
+// StreamError implements wire.Codec. The libraries raise when a data line has an
+// error member.
+func (Codec) StreamError(e *llm.Error) []byte {
+	b := raw.Builder{B: sse.Begin(nil, "")}
+	put(&b, e)
+	return sse.Finish(b.B)
+}

@@ -1,0 +1,429 @@
+package chat
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/raw"
+)
+
+// turn is one message as it is read: its members come in any order, and its parts
+// have one order.
+type turn struct {
+	role     string
+	name     string
+	content  []llm.Part
+	thinking llm.Part
+	thinks   bool
+	refusal  string
+	calls    []llm.Part
+	callID   string
+	extra    []llm.Extra
+}
+
+// message reads a message of a request. A tool's result becomes a user message
+// with one part, so that messages stay one to one.
+func (d *decoder) message() llm.Message {
+	var t turn
+	d.turn(&t)
+	m := llm.Message{Role: llm.Role(t.role), Name: t.name, Extra: t.extra}
+	switch t.role {
+	case "system", "developer", "user":
+		m.Parts = t.content
+	case "assistant":
+		m.Parts = t.parts()
+	case "tool", "function":
+		m.Role = llm.User
+		m.Parts = []llm.Part{{Kind: llm.ToolResult, ID: t.callID, Content: t.content}}
+		if t.role == "function" {
+			m.Extra = append(m.Extra, llm.Extra{Format: llm.Chat, Path: "role", Value: json.RawMessage(`"function"`)})
+		}
+	default:
+		d.c.Fail(d.c.Offset()-1, "role "+quoted(t.role)+" is none of system, developer, user, assistant, tool")
+	}
+	return m
+}
+
+func quoted(s string) string { return string(raw.AppendString(nil, s)) }
+
+// parts are an assistant's, in the order in which they were made.
+func (t *turn) parts() []llm.Part {
+	var parts []llm.Part
+	if t.thinks {
+		parts = append(parts, t.thinking)
+	}
+	parts = append(parts, t.content...)
+	if t.refusal != "" {
+		parts = append(parts, llm.Part{Kind: llm.Refusal, Text: t.refusal})
+	}
+	return append(parts, t.calls...)
+}
+
+func (d *decoder) turn(t *turn) {
+	c := &d.c
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return
+		}
+		switch string(key) {
+		case "role":
+			t.role = c.Text()
+		case "name":
+			t.name = c.Text()
+		case "content":
+			d.content(t)
+		case "refusal":
+			t.refusal = c.Text()
+		case "tool_calls":
+			if c.Null() {
+				continue
+			}
+			for c.List(); c.More(); {
+				t.calls = append(t.calls, d.call())
+			}
+		case "tool_call_id":
+			t.callID = c.Text()
+		case "reasoning_content", "reasoning":
+			if c.Kind() != '"' {
+				c.Skip()
+				continue
+			}
+			if s := c.Text(); s != "" {
+				t.thinking.Kind, t.thinking.Text, t.thinking.Name, t.thinks = llm.Thinking, s, "", true
+			}
+		case "reasoning_details":
+			d.details(t, key)
+		default:
+			t.extra = raw.Keep(t.extra, llm.Chat, "", key, c)
+		}
+	}
+}
+
+// inDetails is the name of a thinking part whose text stands in the message's
+// reasoning_details and nowhere else.
+const inDetails = "reasoning_details"
+
+// details reads the list in which OpenRouter and others carry thinking with what
+// its maker needs to take it back. The list itself stays for them.
+func (d *decoder) details(t *turn, key []byte) {
+	c := &d.c
+	if c.Kind() != '[' {
+		c.Skip()
+		return
+	}
+	before := *c
+	var text, signature, sealed string
+	for c.List(); c.More(); {
+		if c.Kind() != '{' {
+			c.Skip()
+			continue
+		}
+		for c.Object(); ; {
+			key, ok := c.Key()
+			if !ok {
+				break
+			}
+			switch {
+			case string(key) == "text" && c.Kind() == '"':
+				text += c.Text()
+			case string(key) == "signature" && c.Kind() == '"':
+				signature += c.Text()
+			case string(key) == "data" && c.Kind() == '"':
+				sealed += c.Text()
+			default:
+				c.Skip()
+			}
+		}
+	}
+	if c.Err() != nil {
+		return
+	}
+	*c = before
+	t.extra = raw.Keep(t.extra, llm.Chat, "", key, c)
+	if text == "" && signature == "" && sealed == "" {
+		return
+	}
+	t.thinking.Kind, t.thinks = llm.Thinking, true
+	if t.thinking.Text == "" {
+		t.thinking.Text = text
+		t.thinking.Name = inDetails
+	}
+	t.thinking.Signature = signature
+	if t.thinking.Text == "" && signature == "" {
+		t.thinking.Redacted = sealed
+	}
+}
+
+func (d *decoder) content(t *turn) {
+	c := &d.c
+	switch c.Kind() {
+	case 'n':
+		c.Null()
+	case '"':
+		// Empty text of an assistant is the absence of text, as null is.
+		if s := c.Text(); s != "" || t.role != "assistant" {
+			t.content = append(t.content, llm.Part{Kind: llm.Text, Text: s})
+		}
+	case '[':
+		for c.List(); c.More(); {
+			if c.Kind() == '"' {
+				t.content = append(t.content, llm.Part{Kind: llm.Text, Text: c.Text()})
+				continue
+			}
+			t.content = append(t.content, d.part())
+		}
+	default:
+		c.Fail(c.Pos(), "want a string or a list of parts")
+	}
+}
+
+func (d *decoder) part() llm.Part {
+	c := &d.c
+	before := *c
+	var p llm.Part
+	kind, known := "", true
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			break
+		}
+		switch string(key) {
+		case "type":
+			kind = c.Text()
+		case "text":
+			p.Text = c.Text()
+		case "refusal":
+			p.Text = c.Text()
+		case "image_url":
+			d.image(&p)
+		case "input_audio":
+			d.audio(&p)
+		case "file":
+			known = d.file(&p)
+		case "cache_control":
+			d.cacheMark(key, &p.Cache, &p.Extra)
+		case "thinking":
+			text := *c
+			p.Text = thinkingText(&text)
+			p.Extra = raw.Keep(p.Extra, llm.Chat, "", key, c)
+		default:
+			p.Extra = raw.Keep(p.Extra, llm.Chat, "", key, c)
+		}
+	}
+	if c.Err() != nil {
+		return p
+	}
+	switch kind {
+	case "thinking":
+		p.Kind = llm.Thinking
+	case "text", "refusal":
+		known = known && p.Kind == ""
+		p.Kind = llm.PartKind(kind)
+	case "image_url":
+		known = known && p.Kind == llm.Image && p.Text == ""
+	case "input_audio":
+		known = known && p.Kind == llm.Audio && p.Text == ""
+	case "file":
+		known = known && p.Kind == llm.Document && p.Text == ""
+	default:
+		known = false
+	}
+	if !known {
+		*c = before
+		p = llm.Part{Kind: llm.Opaque, From: llm.Chat, Raw: bytes.Clone(c.Raw())}
+	}
+	return p
+}
+
+// thinkingText reads Mistral's thinking: a list of text parts, or plain text.
+func thinkingText(c *raw.Cursor) (text string) {
+	if c.Kind() == '"' {
+		return c.Text()
+	}
+	if c.Kind() != '[' {
+		c.Skip()
+		return ""
+	}
+	for c.List(); c.More(); {
+		if c.Kind() != '{' {
+			c.Skip()
+			continue
+		}
+		for c.Object(); ; {
+			key, ok := c.Key()
+			if !ok {
+				break
+			}
+			if string(key) == "text" && c.Kind() == '"' {
+				text += c.Text()
+			} else {
+				c.Skip()
+			}
+		}
+	}
+	return text
+}
+
+func (d *decoder) image(p *llm.Part) {
+	c := &d.c
+	if c.Null() {
+		return
+	}
+	p.Kind = llm.Image
+	if c.Kind() == '"' {
+		p.MediaType, p.Data, p.URL = dataURL(c.Text())
+		return
+	}
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return
+		}
+		switch string(key) {
+		case "url":
+			p.MediaType, p.Data, p.URL = dataURL(c.Text())
+		case "detail":
+			p.Detail = c.Text()
+		default:
+			p.Extra = raw.Keep(p.Extra, llm.Chat, "image_url.", key, c)
+		}
+	}
+}
+
+// dataURL decodes data:<type>;base64,… and leaves any other address as it is.
+func dataURL(s string) (mediaType string, data []byte, url string) {
+	rest, ok := strings.CutPrefix(s, "data:")
+	if !ok {
+		return "", nil, s
+	}
+	mediaType, text, ok := strings.Cut(rest, ";base64,")
+	if !ok {
+		return "", nil, s
+	}
+	data, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || strings.ContainsAny(text, "\r\n") {
+		return "", nil, s
+	}
+	return mediaType, data, ""
+}
+
+func (d *decoder) audio(p *llm.Part) {
+	c := &d.c
+	p.Kind = llm.Audio
+	if c.Kind() == '"' { // Mistral: the bytes or an address, without their kind
+		s := c.Text()
+		p.URL = s
+		p.Extra = append(p.Extra, llm.Extra{Format: llm.Chat, Path: "input_audio", Value: json.RawMessage(quoted(s))})
+		return
+	}
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return
+		}
+		switch string(key) {
+		case "data":
+			s := c.Text()
+			data, err := base64.StdEncoding.Strict().DecodeString(s)
+			if err != nil {
+				p.URL = s
+				continue
+			}
+			p.Data = data
+		case "format":
+			p.MediaType = "audio/" + c.Text()
+		default:
+			p.Extra = raw.Keep(p.Extra, llm.Chat, "input_audio.", key, c)
+		}
+	}
+}
+
+// file reads a file whose bytes are here; one by the provider's own id is not
+// known, as nobody else can read it.
+func (d *decoder) file(p *llm.Part) (known bool) {
+	c := &d.c
+	p.Kind = llm.Document
+	known = true
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return known && (p.Data != nil || p.URL != "")
+		}
+		switch string(key) {
+		case "file_data":
+			p.MediaType, p.Data, p.URL = dataURL(c.Text())
+		case "filename":
+			p.Name = c.Text()
+		case "file_id":
+			known = false
+			c.Skip()
+		default:
+			p.Extra = raw.Keep(p.Extra, llm.Chat, "file.", key, c)
+		}
+	}
+}
+
+func (d *decoder) call() llm.Part {
+	c := &d.c
+	before := *c
+	p := llm.Part{Kind: llm.ToolCall}
+	kind, function := "function", false
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			break
+		}
+		switch string(key) {
+		case "id":
+			p.ID = c.Text()
+		case "type":
+			if s := c.Text(); s != "" {
+				kind = s
+			}
+		case "function":
+			if c.Null() {
+				continue
+			}
+			function = true
+			for c.Object(); ; {
+				key, ok := c.Key()
+				if !ok {
+					break
+				}
+				switch string(key) {
+				case "name":
+					p.Name = c.Text()
+				case "arguments":
+					p.Arguments = d.arguments()
+				default:
+					p.Extra = raw.Keep(p.Extra, llm.Chat, "function.", key, c)
+				}
+			}
+		default:
+			p.Extra = raw.Keep(p.Extra, llm.Chat, "", key, c)
+		}
+	}
+	if c.Err() == nil && (kind != "function" || !function) {
+		*c = before
+		p = llm.Part{Kind: llm.Opaque, Name: opaqueCall, From: llm.Chat, Raw: bytes.Clone(c.Raw())}
+	}
+	return p
+}
+
+// opaqueCall marks an opaque part that stands among the tool calls.
+const opaqueCall = "tool_calls"
+
+// arguments reads the JSON text of a call's arguments; some local servers send the
+// object itself.
+func (d *decoder) arguments() json.RawMessage {
+	c := &d.c
+	if c.Kind() != '"' && c.Kind() != 'n' {
+		return bytes.Clone(c.Raw())
+	}
+	return wire.Arguments(c.Text())
+}

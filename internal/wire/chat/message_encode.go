@@ -1,0 +1,318 @@
+package chat
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/raw"
+)
+
+// message writes a canonical message as one message of the format, or as several
+// where tool results stand in it: each is a message of its own, and what else the
+// user says comes after them.
+func (e *encoder) message(n int, m *llm.Message) {
+	if m.Role == llm.Assistant {
+		e.assistant(n, m)
+		return
+	}
+	rest := make([]llm.Part, 0, len(m.Parts))
+	results := 0
+	for i := range m.Parts {
+		p := &m.Parts[i]
+		if p.Kind != llm.ToolResult {
+			rest = append(rest, *p)
+			continue
+		}
+		results++
+		e.result(m, p)
+		for _, c := range p.Content { // tool messages are text only
+			if !e.stays(&c) {
+				rest = append(rest, c)
+			}
+		}
+	}
+	if results > 0 && len(rest) == 0 {
+		return
+	}
+	e.open(string(m.Role), m, results == 0)
+	e.b.Key("content")
+	e.content(rest)
+	e.close(m, results == 0)
+}
+
+// open begins a message; own says that the canonical message is this one, so that
+// its name and its extra members belong here.
+func (e *encoder) open(role string, m *llm.Message, own bool) {
+	e.b.Object()
+	e.b.PutString("role", role)
+	if own && m.Name != "" {
+		e.b.PutString("name", m.Name)
+	}
+}
+
+func (e *encoder) close(m *llm.Message, own bool) {
+	if own {
+		e.b.Extras(m.Extra, llm.Chat, "")
+	}
+	e.b.EndObject()
+}
+
+func (e *encoder) result(m *llm.Message, p *llm.Part) {
+	b := &e.b
+	b.Object()
+	alone := len(m.Parts) == 1
+	if !alone || raw.Find(m.Extra, llm.Chat, "role") == nil { // else a function of old, whose role is kept
+		b.PutString("role", "tool")
+	}
+	if raw.Find(m.Extra, llm.Chat, "role") == nil {
+		b.PutString("tool_call_id", e.ids.Result(p))
+	}
+	if alone && m.Name != "" {
+		b.PutString("name", m.Name)
+	}
+	b.Key("content")
+	text := make([]llm.Part, 0, len(p.Content))
+	for i := range p.Content {
+		if e.stays(&p.Content[i]) {
+			text = append(text, p.Content[i])
+		}
+	}
+	switch {
+	case p.IsError:
+		b.String("[error] " + joined(text))
+	case len(text) == 0 && len(p.Content) > 0:
+		b.String("[see the next message]")
+	default:
+		e.content(text)
+	}
+	if alone {
+		b.Extras(m.Extra, llm.Chat, "")
+	}
+	b.EndObject()
+}
+
+// stays reports whether a part of a tool's result can stay in it. The
+// specification has text there only; a client of this format knows its vendor.
+func (e *encoder) stays(p *llm.Part) bool {
+	return e.r.From == llm.Chat || p.Kind != llm.Image && p.Kind != llm.Document
+}
+
+func joined(parts []llm.Part) string {
+	texts := make([]string, 0, len(parts))
+	for i := range parts {
+		texts = append(texts, parts[i].Text)
+	}
+	return strings.Join(texts, "\n")
+}
+
+// callID brings a tool call's id into a shape that the vendor accepts. The
+// specification's limit is 40 characters.
+func callID(d *wire.Dialect) func(id string) string {
+	if n := d.ToolIDLength; n > 0 {
+		return func(id string) string {
+			return wire.LegalID(id, "", func(s string) bool { return len(s) == n && alphanumeric(s) })[:n]
+		}
+	}
+	limit := 1 << 16
+	if d.Name == "" || d.Name == "openai" || d.Name == "azure" {
+		limit = 40
+	}
+	return func(id string) string {
+		return wire.LegalID(id, "call_", func(s string) bool { return len(s) <= limit })
+	}
+}
+
+func alphanumeric(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *encoder) assistant(n int, m *llm.Message) {
+	b := &e.b
+	e.open("assistant", m, true)
+	body := make([]llm.Part, 0, len(m.Parts))
+	refusal, thinking, calls := "", "", 0
+	for i := range m.Parts {
+		p := &m.Parts[i]
+		switch {
+		case p.Kind == llm.Refusal:
+			refusal += p.Text
+		case p.Kind == llm.ToolCall || p.Kind == llm.Opaque && p.Name == opaqueCall:
+			calls++
+		case p.Kind == llm.Thinking && raw.Find(p.Extra, llm.Chat, "thinking") == nil:
+			if p.Name != inDetails || raw.Find(m.Extra, llm.Chat, inDetails) == nil {
+				thinking += p.Text
+			}
+		default:
+			body = append(body, *p)
+		}
+	}
+	b.Key("content")
+	if len(body) == 0 {
+		b.Null()
+	} else {
+		e.content(body)
+	}
+	if refusal != "" {
+		b.PutString("refusal", refusal)
+	}
+	if thinking != "" && len(e.d.ReasoningNames) > 0 {
+		b.PutString(e.d.ReasoningNames[0], thinking)
+	}
+	if calls > 0 {
+		b.Key("tool_calls")
+		b.List()
+		for i := range m.Parts {
+			switch p := &m.Parts[i]; {
+			case p.Kind == llm.ToolCall:
+				e.call(n, i, p)
+			case p.Kind == llm.Opaque && p.Name == opaqueCall && p.From == llm.Chat:
+				b.Raw(p.Raw)
+			}
+		}
+		b.EndList()
+	}
+	e.close(m, true)
+}
+
+func (e *encoder) call(n, i int, p *llm.Part) {
+	putCall(&e.b, e.ids.Call(p, n, i), p)
+	e.b.Extras(p.Extra, llm.Chat, "")
+	e.b.EndObject()
+}
+
+// putCall appends a call up to its end, which the caller writes.
+func putCall(b *raw.Builder, id string, p *llm.Part) {
+	b.Object()
+	if id != "" {
+		b.PutString("id", id)
+	}
+	b.PutString("type", "function")
+	b.Key("function")
+	b.Object()
+	b.PutString("name", p.Name)
+	b.PutString("arguments", wire.ArgumentsText(p.Arguments))
+	b.Extras(p.Extra, llm.Chat, "function.")
+	b.EndObject()
+}
+
+// content writes parts as a string where they are one plain text, else as a list.
+// The slice is used up.
+func (e *encoder) content(parts []llm.Part) {
+	b := &e.b
+	parts = slices.DeleteFunc(parts, func(p llm.Part) bool { return p.Kind == llm.Opaque && p.From != llm.Chat })
+	if len(parts) == 0 {
+		b.String("")
+		return
+	}
+	if p := &parts[0]; len(parts) == 1 && p.Kind == llm.Text && (p.Cache == nil || !e.d.CacheMarks) && !raw.HasExtras(p.Extra, llm.Chat, "") {
+		b.String(p.Text)
+		return
+	}
+	b.List()
+	for i := range parts {
+		e.part(&parts[i])
+	}
+	b.EndList()
+}
+
+func (e *encoder) part(p *llm.Part) {
+	b := &e.b
+	switch p.Kind {
+	case llm.Opaque:
+		b.Raw(p.Raw)
+		return
+	case llm.Audio:
+		if own := raw.Find(p.Extra, llm.Chat, "input_audio"); own != nil {
+			b.Object()
+			b.PutString("type", "input_audio")
+			b.Extras(p.Extra, llm.Chat, "")
+			b.EndObject()
+			return
+		}
+	}
+	b.Object()
+	switch p.Kind {
+	case llm.Text, llm.Refusal:
+		b.PutString("type", string(p.Kind))
+		b.PutString(string(p.Kind), p.Text)
+	case llm.Thinking: // with its extra member, the list of Mistral
+		b.PutString("type", "thinking")
+	case llm.Image:
+		b.PutString("type", "image_url")
+		b.Key("image_url")
+		b.Object()
+		e.address("url", p)
+		if p.Detail != "" {
+			b.PutString("detail", p.Detail)
+		}
+		b.Extras(p.Extra, llm.Chat, "image_url.")
+		b.EndObject()
+	case llm.Audio:
+		b.PutString("type", "input_audio")
+		b.Key("input_audio")
+		b.Object()
+		if p.Data != nil {
+			b.Key("data")
+			b.B = appendBase64(append(b.B, '"'), p.Data)
+			b.B = append(b.B, '"')
+		} else {
+			b.PutString("data", p.URL)
+		}
+		b.PutString("format", strings.TrimPrefix(p.MediaType, "audio/"))
+		b.Extras(p.Extra, llm.Chat, "input_audio.")
+		b.EndObject()
+	case llm.Document:
+		e.document(p)
+	}
+	if e.d.CacheMarks {
+		b.PutCacheMark(p.Cache)
+	}
+	b.Extras(p.Extra, llm.Chat, "")
+	b.EndObject()
+}
+
+func (e *encoder) document(p *llm.Part) {
+	b := &e.b
+	if p.Data == nil && p.Text != "" { // a document of plain text
+		b.PutString("type", "text")
+		text := p.Text
+		if p.Name != "" {
+			text = p.Name + "\n\n" + text
+		}
+		b.PutString("text", text)
+		return
+	}
+	b.PutString("type", "file")
+	b.Key("file")
+	b.Object()
+	e.address("file_data", p)
+	if p.Name != "" {
+		b.PutString("filename", p.Name)
+	} else if !raw.HasExtras(p.Extra, llm.Chat, "file.") && p.Data != nil {
+		b.PutString("filename", "document.pdf") // the format wants one
+	}
+	b.Extras(p.Extra, llm.Chat, "file.")
+	b.EndObject()
+}
+
+// address writes bytes as a data: address, or the address that there is.
+func (e *encoder) address(name string, p *llm.Part) {
+	b := &e.b
+	if p.Data == nil {
+		b.PutString(name, p.URL)
+		return
+	}
+	b.PutString(name, "data:"+p.MediaType+";base64,")
+	b.B = append(appendBase64(b.B[:len(b.B)-1], p.Data), '"')
+}
+
+func appendBase64(dst, data []byte) []byte { return base64.StdEncoding.AppendEncode(dst, data) }

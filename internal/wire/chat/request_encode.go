@@ -1,0 +1,289 @@
+package chat
+
+import (
+	"slices"
+
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/raw"
+)
+
+// EncodeRequest implements wire.Codec. Messages come last, so that a longer
+// history begins with the bytes of a shorter one.
+func (Codec) EncodeRequest(r *llm.Request, t *wire.Target) ([]byte, []wire.Loss, error) {
+	losses := Codec{}.Losses(r)
+	if e := wire.RefuseLossy(losses, t, llm.Chat); e != nil {
+		return nil, losses, e
+	}
+	e := encoder{r: r, d: dialect(t), t: t}
+	if t == nil {
+		e.t = &wire.Target{}
+	}
+	e.ids = wire.CallIDs{Prefix: "call_", Legal: callID(e.d)}
+	e.b.B = make([]byte, 0, sizeOf(r))
+	e.request()
+	return e.b.B, losses, nil
+}
+
+// sizeOf guesses the size of the encoded request, so that it is allocated once.
+func sizeOf(r *llm.Request) int {
+	n := 1024
+	for i := range r.Messages {
+		for j := range r.Messages[i].Parts {
+			p := &r.Messages[i].Parts[j]
+			n += 96 + len(p.Text) + len(p.Text)/16 + len(p.Arguments) + len(p.Data)/3*4 + len(p.Raw)
+			for k := range p.Content {
+				n += 64 + len(p.Content[k].Text) + len(p.Content[k].Text)/16
+			}
+		}
+	}
+	for i := range r.Tools {
+		n += 128 + len(r.Tools[i].Description) + len(r.Tools[i].Schema)
+	}
+	return n
+}
+
+type encoder struct {
+	b   raw.Builder
+	r   *llm.Request
+	d   *wire.Dialect
+	t   *wire.Target
+	ids wire.CallIDs
+}
+
+func (e *encoder) request() {
+	b, r := &e.b, e.r
+	b.Object()
+	model := e.t.Upstream
+	if model == "" {
+		model = r.Model
+	}
+	b.PutString("model", model)
+	e.stream()
+	e.cap()
+	b.PutNumber("temperature", r.Temperature)
+	b.PutNumber("top_p", r.TopP)
+	b.PutNumber("presence_penalty", r.Penalties.Presence)
+	b.PutNumber("frequency_penalty", r.Penalties.Frequency)
+	b.PutNumber("seed", r.Seed)
+	if r.Choices > 0 {
+		b.PutInt("n", r.Choices)
+	}
+	if len(r.Stop) > 0 {
+		b.Key("stop")
+		b.List()
+		for _, s := range r.Stop {
+			b.String(s)
+		}
+		b.EndList()
+	}
+	if r.Logprobs {
+		b.PutBool("logprobs", true)
+	}
+	if r.TopLogprobs > 0 {
+		b.PutInt("top_logprobs", r.TopLogprobs)
+	}
+	e.reasoning()
+	e.bookkeeping()
+	e.output()
+	b.Extras(r.Extra, llm.Chat, "")
+	e.tools()
+	b.Key("messages")
+	b.List()
+	for i := range r.Messages {
+		e.message(i, &r.Messages[i])
+	}
+	b.EndList()
+	b.EndObject()
+}
+
+func (e *encoder) stream() {
+	b, r := &e.b, e.r
+	if !r.Stream {
+		return
+	}
+	b.PutBool("stream", true)
+	other := raw.HasExtras(r.Extra, llm.Chat, "stream_options.")
+	if e.d.NoStreamUsage && !other {
+		return
+	}
+	b.Key("stream_options") // usage is what the bill is made of, so it is always asked for
+	b.Object()
+	b.PutBool("include_usage", true)
+	b.Extras(r.Extra, llm.Chat, "stream_options.")
+	b.EndObject()
+}
+
+func (e *encoder) cap() {
+	n := e.t.OutputCap
+	if n == 0 {
+		n = e.r.MaxOutput
+	}
+	if n == 0 {
+		return
+	}
+	name := e.d.OutputCapName
+	if name == "" {
+		name = capName
+	}
+	e.b.PutInt(name, n)
+}
+
+func (e *encoder) bookkeeping() {
+	b, r := &e.b, e.r
+	if r.ServiceTier != "" && (r.From == llm.Chat || r.ServiceTier == "auto") {
+		b.PutString("service_tier", r.ServiceTier)
+	}
+	if r.User != "" {
+		b.PutString("user", r.User)
+	}
+	if r.CacheKey != "" {
+		b.PutString("prompt_cache_key", r.CacheKey)
+	}
+	if r.Store != nil {
+		b.PutBool("store", *r.Store)
+	}
+	if len(r.Metadata) > 0 {
+		b.Key("metadata")
+		b.Object()
+		for _, k := range sortedKeys(r.Metadata) {
+			b.PutString(k, r.Metadata[k])
+		}
+		b.EndObject()
+	}
+}
+
+// reasoning writes an effort, from the budget where there is none; a vendor's own
+// spelling, kept with the request, comes before it.
+func (e *encoder) reasoning() {
+	r := e.r
+	if raw.Find(r.Extra, llm.Chat, "reasoning") != nil {
+		return
+	}
+	effort := r.Reasoning.Effort
+	if effort == "" && r.Reasoning.Budget > 0 && raw.Find(r.Extra, llm.Chat, "thinking") == nil {
+		effort = effortOf(r.Reasoning.Budget)
+	}
+	if effort != "" {
+		e.b.PutString("reasoning_effort", effort)
+	}
+}
+
+// effortOf is the effort whose usual thinking comes nearest to a budget of tokens.
+func effortOf(budget int64) string {
+	switch {
+	case budget <= 2048:
+		return "low"
+	case budget <= 10000:
+		return "medium"
+	}
+	return "high"
+}
+
+func (e *encoder) output() {
+	b, o := &e.b, &e.r.Output
+	if o.Kind == "" {
+		return
+	}
+	b.Key("response_format")
+	b.Object()
+	b.PutString("type", string(o.Kind))
+	if o.Kind == llm.JSONSchema {
+		b.Key("json_schema")
+		b.Object()
+		name := o.Name
+		if name == "" && e.r.From != llm.Chat {
+			name = "answer" // the format wants one
+		}
+		if name != "" {
+			b.PutString("name", name)
+		}
+		if o.Description != "" {
+			b.PutString("description", o.Description)
+		}
+		if o.Strict != nil {
+			b.PutBool("strict", *o.Strict)
+		}
+		if len(o.Schema) > 0 {
+			b.PutRaw("schema", o.Schema)
+		}
+		b.Extras(e.r.Extra, llm.Chat, "response_format.json_schema.")
+		b.EndObject()
+	}
+	b.Extras(e.r.Extra, llm.Chat, "response_format.")
+	b.EndObject()
+}
+
+func (e *encoder) tools() {
+	b, r := &e.b, e.r
+	written := 0
+	for i := range r.Tools {
+		t := &r.Tools[i]
+		if t.From != "" && t.From != llm.Chat {
+			continue
+		}
+		if written++; written == 1 {
+			b.Key("tools")
+			b.List()
+		}
+		if t.From == llm.Chat {
+			b.Raw(t.Raw)
+			continue
+		}
+		e.tool(t)
+	}
+	if written == 0 {
+		return
+	}
+	b.EndList()
+	if r.ParallelTools != nil {
+		b.PutBool("parallel_tool_calls", *r.ParallelTools)
+	}
+	switch r.ToolChoice.Mode {
+	case llm.ToolAuto, llm.ToolNone, llm.ToolRequired:
+		b.PutString("tool_choice", string(r.ToolChoice.Mode))
+	case llm.ToolNamed:
+		b.Key("tool_choice")
+		b.Object()
+		b.PutString("type", "function")
+		b.Key("function")
+		b.Object()
+		b.PutString("name", r.ToolChoice.Name)
+		b.EndObject()
+		b.EndObject()
+	}
+}
+
+func (e *encoder) tool(t *llm.Tool) {
+	b := &e.b
+	b.Object()
+	b.PutString("type", "function")
+	b.Key("function")
+	b.Object()
+	b.PutString("name", t.Name)
+	if t.Description != "" {
+		b.PutString("description", t.Description)
+	}
+	if len(t.Schema) > 0 {
+		b.PutRaw("parameters", t.Schema)
+	}
+	if t.Strict != nil {
+		b.PutBool("strict", *t.Strict)
+	}
+	b.Extras(t.Extra, llm.Chat, "function.")
+	b.EndObject()
+	if e.d.CacheMarks {
+		b.PutCacheMark(t.Cache)
+	}
+	b.Extras(t.Extra, llm.Chat, "")
+	b.EndObject()
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

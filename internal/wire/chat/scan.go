@@ -1,0 +1,385 @@
+package chat
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/raw"
+)
+
+// acted are the top-level members that routing, budgets or edits act on: a second
+// one, or one in another case, could mean one thing to us and another upstream.
+var acted = [...]string{
+	"model", "stream", "max_tokens", "max_completion_tokens", "n", "stream_options",
+	"messages", "tools", "response_format", "reasoning_effort", "tool_choice", "service_tier",
+}
+
+const (
+	kModel = iota
+	kStream
+	kMaxTokens
+	kMaxCompletion
+	kN
+	kStreamOptions
+	kMessages
+	kTools
+	kResponseFormat
+	kEffort
+)
+
+type scanner struct {
+	wire.Scan
+	c    raw.Cursor
+	seen wire.Once
+	bad  *llm.Error
+}
+
+// Scan implements wire.Codec.
+func (Codec) Scan(body []byte) (*wire.Scan, error) {
+	s := scanner{c: raw.On(body)}
+	s.Format, s.Choices, s.Bytes = llm.Chat, 1, int64(len(body))
+	if !utf8.Valid(body) {
+		return nil, wire.BadField("", "the body is not UTF-8")
+	}
+	s.Spans.Object.From = s.c.Pos()
+	if s.c.Object() {
+		s.members()
+	}
+	if s.bad != nil {
+		return nil, s.bad
+	}
+	s.Spans.Object.To = s.c.Offset()
+	if err := s.c.End(); err != nil {
+		return nil, wire.BadRequestText(body, err)
+	}
+	if s.Model == "" {
+		return nil, wire.BadField("model", "name the model")
+	}
+	if s.seen&(1<<kMessages) == 0 {
+		return nil, wire.BadField("messages", "the list of messages is missing")
+	}
+	return &s.Scan, nil
+}
+
+func (s *scanner) members() {
+	c := &s.c
+	for {
+		key, ok := c.Key()
+		if !ok || s.bad != nil {
+			return
+		}
+		keySpan := wire.Span(c.KeySpan())
+		k := s.act(key)
+		from := c.Pos()
+		switch k {
+		case kModel:
+			if s.Model = c.Text(); s.Model == "" {
+				c.Fail(from, "name the model")
+			}
+			s.Spans.Model = s.span(from)
+		case kStream:
+			s.Stream = c.Bool()
+		case kMaxTokens, kMaxCompletion:
+			s.cap(acted[k], keySpan, from)
+		case kN:
+			if n := c.Int(); n > 0 {
+				s.Choices = n
+			} else if n < 0 {
+				c.Fail(from, "want at least 1")
+			}
+		case kStreamOptions:
+			s.streamOptions(from)
+		case kMessages:
+			s.messages()
+		case kTools:
+			s.tools()
+		case kResponseFormat:
+			s.responseFormat()
+		case kEffort:
+			if e := c.Text(); e != "" && e != "none" {
+				s.Reasoning = true
+			}
+		default:
+			switch string(key) {
+			case "reasoning", "thinking":
+				s.reasoning()
+			case "functions":
+				s.TextBytes += int64(len(c.Raw()))
+			default:
+				c.Skip()
+			}
+		}
+	}
+}
+
+// act is the index of a key that is acted on, or -1; it refuses a second one.
+func (s *scanner) act(key []byte) int {
+	for i, name := range acted {
+		if string(key) == name {
+			if s.seen.See(i) {
+				s.bad = wire.BadField(name, "is there twice; send it once")
+			}
+			return i
+		}
+		if wire.FoldsTo(key, name) {
+			s.bad = wire.BadField(string(key), "is %q in another case; some providers would read it as that", name)
+		}
+	}
+	return -1
+}
+
+func (s *scanner) span(from int) wire.Span {
+	return wire.Span{From: from, To: s.c.Offset()}
+}
+
+func (s *scanner) cap(name string, key wire.Span, from int) {
+	n := s.c.Int()
+	if n < 0 {
+		s.c.Fail(from, "want a positive number")
+		return
+	}
+	if s.Spans.MaxOutput.Empty() {
+		s.Spans.MaxOutput, s.Spans.MaxOutputName, s.Spans.MaxOutputKey = s.span(from), name, key
+	} else {
+		s.Spans.MaxOutputTwice = s.span(from)
+	}
+	s.MaxOutput = max(s.MaxOutput, n)
+}
+
+func (s *scanner) streamOptions(from int) {
+	c := &s.c
+	if c.Null() {
+		s.Spans.StreamOptions = s.span(from)
+		return
+	}
+	var seen bool
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			break
+		}
+		at := c.Pos()
+		if string(key) != "include_usage" {
+			c.Skip()
+			continue
+		}
+		if seen {
+			s.bad = wire.BadField("stream_options.include_usage", "is there twice; send it once")
+			return
+		}
+		seen = true
+		s.StreamUsage = c.Bool()
+		s.Spans.IncludeUsage = s.span(at)
+	}
+	s.Spans.StreamOptions = s.span(from)
+}
+
+func (s *scanner) messages() {
+	c := &s.c
+	for c.List(); c.More(); {
+		s.Messages++
+		for c.Object(); ; {
+			key, ok := c.Key()
+			if !ok {
+				break
+			}
+			switch string(key) {
+			case "content":
+				s.content()
+			case "tool_calls":
+				s.TextBytes += int64(len(c.Raw()))
+			case "reasoning_content", "reasoning", "refusal", "name":
+				if c.Kind() == '"' {
+					s.TextBytes += int64(c.TextLen())
+				} else {
+					c.Skip()
+				}
+			case "reasoning_details":
+				s.reasoningDetails()
+			default:
+				c.Skip()
+			}
+		}
+	}
+}
+
+func (s *scanner) content() {
+	c := &s.c
+	switch c.Kind() {
+	case '"':
+		s.TextBytes += int64(c.TextLen())
+	case '[':
+		for c.List(); c.More(); {
+			if c.Kind() == '"' {
+				s.TextBytes += int64(c.TextLen())
+				continue
+			}
+			for c.Object(); ; {
+				key, ok := c.Key()
+				if !ok {
+					break
+				}
+				switch string(key) {
+				case "text":
+					s.TextBytes += int64(c.TextLen())
+				case "image_url", "input_audio", "file", "document_url", "video_url":
+					s.Media++
+					s.media()
+				case "thinking":
+					s.TextBytes += int64(len(c.Raw()))
+				default:
+					c.Skip()
+				}
+			}
+		}
+	default:
+		if !c.Null() {
+			c.Fail(c.Pos(), "want a string or a list of parts")
+		}
+	}
+}
+
+// media counts the bytes of a medium that stands in the request itself, and finds
+// files that only their own provider can read.
+func (s *scanner) media() {
+	c := &s.c
+	if c.Kind() == '"' {
+		s.mediaText()
+		return
+	}
+	if c.Kind() != '{' {
+		c.Skip()
+		return
+	}
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return
+		}
+		switch string(key) {
+		case "url", "data", "file_data":
+			if c.Kind() == '"' {
+				s.mediaText()
+				continue
+			}
+		case "file_id":
+			s.bind()
+		}
+		c.Skip()
+	}
+}
+
+func (s *scanner) mediaText() {
+	n := s.c.TextLen()
+	if n > 256 { // else an address
+		s.MediaBytes += int64(n) / 4 * 3
+	}
+}
+
+func (s *scanner) tools() {
+	c := &s.c
+	if c.Null() {
+		return
+	}
+	for c.List(); c.More(); {
+		s.Tools++
+		s.TextBytes += int64(len(c.Raw()))
+	}
+}
+
+func (s *scanner) responseFormat() {
+	c := &s.c
+	if c.Null() {
+		return
+	}
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return
+		}
+		switch string(key) {
+		case "type":
+			s.Schema = strings.HasPrefix(c.Text(), "json")
+		case "json_schema":
+			s.TextBytes += int64(len(c.Raw()))
+		default:
+			c.Skip()
+		}
+	}
+}
+
+// reasoning reads the two vendors' spellings {"effort","max_tokens","enabled"} and
+// {"type":"enabled"}.
+func (s *scanner) reasoning() {
+	c := &s.c
+	if c.Kind() != '{' {
+		c.Skip()
+		return
+	}
+	on := false
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			break
+		}
+		switch {
+		case string(key) == "effort" && c.Kind() == '"':
+			on = on || string(c.Bytes()) != "none"
+		case string(key) == "type" && c.Kind() == '"':
+			on = on || string(c.Bytes()) != "disabled"
+		case string(key) == "enabled" && c.Kind() == 't':
+			on = c.Bool()
+		case string(key) == "max_tokens" && c.Kind() == '0':
+			on = on || c.Number() != "0"
+		default:
+			c.Skip()
+		}
+	}
+	s.Reasoning = s.Reasoning || on
+}
+
+// reasoningDetails finds signatures and encrypted thinking, which only their maker
+// can read.
+func (s *scanner) reasoningDetails() {
+	c := &s.c
+	if c.Kind() != '[' {
+		c.Skip()
+		return
+	}
+	for c.List(); c.More(); {
+		if c.Kind() != '{' {
+			c.Skip()
+			continue
+		}
+		for c.Object(); ; {
+			key, ok := c.Key()
+			if !ok {
+				break
+			}
+			switch string(key) {
+			case "signature", "data":
+				if c.Kind() == '"' {
+					if c.TextLen() > 0 {
+						s.bind()
+						s.Reasoning = true
+					}
+					continue
+				}
+			case "text", "summary":
+				if c.Kind() == '"' {
+					s.TextBytes += int64(c.TextLen())
+					continue
+				}
+			}
+			c.Skip()
+		}
+	}
+}
+
+func (s *scanner) bind() {
+	if len(s.Bindings) == 0 {
+		s.Bindings = []string{string(llm.Chat)}
+	}
+}

@@ -1,0 +1,53 @@
+package wire
+
+import "github.com/skein-run/skein/internal/llm"
+
+// FactsOf are the facts of a request that was made here and has no bytes yet; its
+// sizes are those of what the model will read.
+func FactsOf(r *llm.Request) *Facts {
+	f := &Facts{
+		Format: r.From, Model: r.Model, Stream: r.Stream, StreamUsage: r.StreamUsage,
+		MaxOutput: r.MaxOutput, Choices: max(1, r.Choices), Messages: len(r.Messages), Tools: len(r.Tools),
+		Schema:         r.Output.Kind != "",
+		Reasoning:      r.Reasoning.Budget > 0 || r.Reasoning.Effort != "" && r.Reasoning.Effort != "none" || r.Reasoning.Enabled != nil && *r.Reasoning.Enabled,
+		ThinkingBudget: r.Reasoning.Budget,
+	}
+	for i := range r.Messages {
+		for j := range r.Messages[i].Parts {
+			f.part(&r.Messages[i].Parts[j])
+		}
+	}
+	for i := range r.Tools {
+		t := &r.Tools[i]
+		f.TextBytes += int64(len(t.Name) + len(t.Description) + len(t.Schema) + len(t.Raw))
+	}
+	f.TextBytes += int64(len(r.Output.Schema))
+	f.Bytes = f.TextBytes + f.MediaBytes
+	return f
+}
+
+func (f *Facts) part(p *llm.Part) {
+	f.TextBytes += int64(len(p.Text) + len(p.Arguments) + len(p.Raw))
+	if p.Data != nil || p.URL != "" {
+		f.Media++
+		f.MediaBytes += int64(len(p.Data))
+	}
+	if p.Signature != "" || p.Redacted != "" {
+		f.Reasoning = true
+		f.bind(llm.Messages)
+	}
+	for i := range p.Content {
+		f.part(&p.Content[i])
+	}
+}
+
+// bind notes whose opaque state is carried. Signed thinking of the canonical call
+// is in the form of the only maker whose codec gives it.
+func (f *Facts) bind(maker llm.Format) {
+	for _, b := range f.Bindings {
+		if b == string(maker) {
+			return
+		}
+	}
+	f.Bindings = append(f.Bindings, string(maker))
+}

@@ -1,0 +1,127 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/skein-run/skein/internal/llm"
+)
+
+// Fate is what becomes of a field at a target.
+type Fate struct {
+	Class LossClass
+	Note  string
+}
+
+// ExtraFate is what becomes of a member that only another format knows. A member
+// with no row is [Semantic]: nobody can say what it does.
+type ExtraFate struct {
+	From    llm.Format
+	Holder  string   // where it stands: "" for the request, else "messages", "parts" or "tools"
+	Path    string   // as in llm.Extra
+	Neutral []string // values, as JSON, that are the target's own behaviour
+	Fate
+}
+
+// LossTable says for one target format what becomes of each of [Fields] and of
+// other formats' own members.
+type LossTable struct {
+	Format llm.Format
+	Fields map[string]Fate // by Field.Name, complete
+	Extras []ExtraFate
+}
+
+// Losses are the fields that r uses and the target does not carry as they are,
+// in the order of the table. Neutral ones are not losses. A request in the same
+// format loses nothing: whatever it says, it says in the target's own terms.
+func (t *LossTable) Losses(r *llm.Request) []Loss {
+	if r.From == t.Format {
+		return nil
+	}
+	var out []Loss
+	u := usesOf(r, t.Format)
+	for i := range Fields {
+		f := &Fields[i]
+		fate := t.Fields[f.Name]
+		if fate.Class == Carried || fate.Class == Neutral || !f.used(r, u) {
+			continue
+		}
+		out = append(out, Loss{Field: f.Name, Class: fate.Class, Note: fate.Note})
+	}
+	out = t.extras(out, "", r.Extra)
+	for i := range r.Messages {
+		m := &r.Messages[i]
+		out = t.extras(out, "messages", m.Extra)
+		for j := range m.Parts {
+			out = t.extras(out, "parts", m.Parts[j].Extra)
+		}
+	}
+	for i := range r.Tools {
+		out = t.extras(out, "tools", r.Tools[i].Extra)
+	}
+	return out
+}
+
+func (t *LossTable) extras(out []Loss, holder string, extra []llm.Extra) []Loss {
+	for i := range extra {
+		e := &extra[i]
+		if e.Format == t.Format {
+			continue
+		}
+		fate := t.extraFate(holder, e)
+		if fate.Class == Carried || fate.Class == Neutral {
+			continue
+		}
+		name := e.Path
+		if holder != "" {
+			name = holder + "." + name
+		}
+		known := false
+		for j := range out {
+			known = known || out[j].Field == name
+		}
+		if !known {
+			out = append(out, Loss{Field: name, Class: fate.Class, Note: fate.Note})
+		}
+	}
+	return out
+}
+
+func (t *LossTable) extraFate(holder string, e *llm.Extra) Fate {
+	if string(e.Value) == "null" {
+		return Fate{Class: Neutral}
+	}
+	for i := range t.Extras {
+		row := &t.Extras[i]
+		if row.From != e.Format || row.Holder != holder || row.Path != e.Path {
+			continue
+		}
+		for _, v := range row.Neutral {
+			if v == string(e.Value) {
+				return Fate{Class: Neutral}
+			}
+		}
+		return row.Fate
+	}
+	return Fate{Semantic, "known to " + string(e.Format) + " only"}
+}
+
+// RefuseLossy is the refusal of a request for its first semantic loss, or nil
+// where there is none or they are allowed.
+func RefuseLossy(losses []Loss, t *Target, format llm.Format) *llm.Error {
+	if t != nil && t.LossyOK {
+		return nil
+	}
+	for _, l := range losses {
+		if l.Class != Semantic {
+			continue
+		}
+		e := &llm.Error{Class: llm.Lossy, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: 400, Param: l.Field,
+			Message: fmt.Sprintf("the deployment speaks %s, which cannot carry %s", format, l.Field)}
+		if l.Note != "" {
+			e.Message += " (" + l.Note + ")"
+		}
+		e.Message += "; leave it out, use a deployment that keeps it, or set `lossy: allow` on the model"
+		return e
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package messages
+
+import (
+	"bytes"
+
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire/raw"
+	"github.com/skein-run/skein/internal/wire/stream"
+)
+
+// blocks turns content blocks into canonical parts. A block of a kind that only
+// this format knows is handed on whole, when it is complete.
+type blocks struct {
+	open []block
+}
+
+type block struct {
+	index     int
+	kind      llm.PartKind
+	raw       []byte // opaque: the block as it started
+	input     []byte // opaque: its streamed input
+	text      []byte // opaque: its streamed text or content
+	citations [][]byte
+}
+
+func (b *blocks) at(index int) *block {
+	for i := range b.open {
+		if b.open[i].index == index {
+			return &b.open[i]
+		}
+	}
+	return nil
+}
+
+func (b *blocks) start(index int, c *raw.Cursor, v *stream.Verdict) {
+	d := decoder{c: *c}
+	p := d.block()
+	if d.c.Err() != nil {
+		return
+	}
+	k := block{index: index, kind: p.Kind}
+	if p.Kind == llm.Opaque {
+		k.raw = p.Raw
+	} else {
+		if p.Kind == llm.ToolCall && string(p.Arguments) == "{}" {
+			p.Arguments = nil // they come as deltas
+		}
+		if p.Kind == llm.Text {
+			p.Extra = nil // an empty list of citations, which come as deltas
+		}
+		v.Events = append(v.Events, llm.Event{Kind: llm.BlockStart, Index: index, Part: p})
+	}
+	b.open = append(b.open, k)
+}
+
+func (b *blocks) delta(index int, c *raw.Cursor, v *stream.Verdict) {
+	k := b.at(index)
+	if k == nil {
+		return
+	}
+	e := llm.Event{Kind: llm.Delta, Index: index}
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			break
+		}
+		switch string(key) {
+		case "text", "thinking", "partial_json", "content":
+			if c.Kind() != '"' {
+				c.Skip()
+				continue
+			}
+			if k.kind == llm.Opaque {
+				if string(key) == "partial_json" {
+					k.input = c.AppendText(k.input)
+				} else {
+					k.text = c.AppendText(k.text)
+				}
+				continue
+			}
+			e.Text = c.Text()
+		case "signature":
+			e.Signature = text(c)
+		case "citation":
+			k.citations = append(k.citations, bytes.Clone(c.Raw()))
+		default:
+			c.Skip()
+		}
+	}
+	if e.Text != "" || e.Signature != "" {
+		v.Events = append(v.Events, e)
+	}
+}
+
+func (b *blocks) stop(index int, v *stream.Verdict) {
+	k := b.at(index)
+	if k == nil {
+		return
+	}
+	e := llm.Event{Kind: llm.BlockStop, Index: index}
+	if k.kind == llm.Opaque {
+		p := llm.Part{Kind: llm.Opaque, From: llm.Messages, Raw: k.whole()}
+		v.Events = append(v.Events, llm.Event{Kind: llm.BlockStart, Index: index, Part: p})
+	} else if len(k.citations) > 0 {
+		var l raw.Builder
+		l.List()
+		for _, c := range k.citations {
+			l.Raw(c)
+		}
+		l.EndList()
+		e.Part.Extra = []llm.Extra{{Format: llm.Messages, Path: "citations", Value: l.B}}
+	}
+	v.Events = append(v.Events, e)
+	b.open = append(b.open[:0], others(b.open, index)...)
+}
+
+func others(open []block, index int) (rest []block) {
+	for i := range open {
+		if open[i].index != index {
+			rest = append(rest, open[i])
+		}
+	}
+	return rest
+}
+
+// whole is an opaque block with what was streamed into it: input of a server tool,
+// or the text of a summary.
+func (k *block) whole() []byte {
+	var b raw.Builder
+	c := raw.On(k.raw)
+	b.Object()
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			break
+		}
+		name := string(key)
+		v := c.Raw()
+		switch {
+		case name == "input" && len(k.input) > 0 && raw.Valid(k.input):
+			b.PutRaw(name, k.input)
+		case (name == "content" || name == "text") && len(k.text) > 0:
+			b.PutString(name, string(k.text))
+		default:
+			b.PutRaw(name, v)
+		}
+	}
+	b.EndObject()
+	return b.B
+}
+
+func (b *blocks) reason(word, sequence string, v *stream.Verdict) {
+	stop, detail := stopOf(word, sequence)
+	v.Events = append(v.Events, llm.Event{Kind: llm.Stop, Stop: stop, StopDetail: detail})
+}
+
+func (b *blocks) end(v *stream.Verdict) {
+	v.Events = append(v.Events, llm.Event{Kind: llm.End})
+}

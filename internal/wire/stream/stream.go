@@ -1,0 +1,323 @@
+// Package stream is what the formats' readers of server-sent event streams share:
+// it takes events off the wire, asks the format what each one is, and hands them
+// on in frames: as many as came in one read and are of one class. A format is a
+// [Scanner], which sees one event at a time.
+//
+// In scan mode a frame's bytes lie in the read buffer. Only where something must
+// be changed or left out are they copied, into one buffer that is used again.
+package stream
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/raw"
+	"github.com/skein-run/skein/internal/wire/sse"
+)
+
+// Scanner is one format. It keeps the state of one answer.
+type Scanner interface {
+	// See looks at the data of one event and says in v what it is. Canonical events
+	// are appended to v.Events where they are asked for.
+	See(name, data []byte, v *Verdict)
+	// AtEnd is asked where the stream ended without a terminal event: why the answer
+	// is not whole, or nil where everything else says that it is; then Events and
+	// the terminal frame to make up go into v.
+	AtEnd(v *Verdict) *llm.Error
+	// Unframed classifies a body that is no event stream.
+	Unframed(body []byte) *llm.Error
+}
+
+// Verdict is what a Scanner says of an event.
+type Verdict struct {
+	Class  wire.FrameClass
+	Bad    bool       // not what the format allows: skipped and counted
+	Hide   bool       // not for the client
+	Splice raw.Span   // a piece of the data to be replaced, where not empty
+	By     []byte     // what by
+	Make   []byte     // AtEnd: the terminal frame
+	Err    *llm.Error // an error event: the stream is over
+	Events []llm.Event
+}
+
+// Reader implements wire.Stream.
+type Reader struct {
+	sse     *sse.Reader
+	scanner Scanner
+	opts    wire.FrameOptions
+	p       *llm.Progress
+
+	v       Verdict
+	events  []llm.Event
+	out     []byte
+	pending sse.Event // seen, but of another class than the frame before it
+	waits   bool
+	content bool // content has come
+	began   bool
+	done    bool
+	err     error // what Next gives from now on
+}
+
+// New reads a stream with a format's scanner, which counts into p.
+func New(r io.Reader, s Scanner, p *llm.Progress, o wire.FrameOptions) *Reader {
+	return &Reader{sse: sse.NewReader(r, 0), scanner: s, opts: o, p: p}
+}
+
+// Progress implements wire.Stream.
+func (r *Reader) Progress() llm.Progress { return *r.p }
+
+// frame is the one that is being put together: Bytes lie in the read buffer, or in
+// out once something had to be copied.
+type frame struct {
+	wire.Frame
+	copied bool
+	some   bool
+}
+
+// Next implements wire.Stream.
+func (r *Reader) Next() (wire.Frame, error) {
+	var f frame
+	r.out = r.out[:0]
+	if r.waits { // its events are the last of r.events
+		n := copy(r.events, r.events[len(r.events)-len(r.v.Events):])
+		r.events = r.events[:n]
+	} else {
+		r.events = r.events[:0]
+	}
+	for {
+		if !r.waits {
+			if r.err != nil || r.done {
+				return r.finish(&f)
+			}
+			ev, ok := r.sse.Buffered()
+			if !ok {
+				if f.some {
+					return r.give(&f)
+				}
+				r.fill()
+				continue
+			}
+			if !r.see(&ev, &f) {
+				continue
+			}
+			r.pending, r.waits = ev, true
+			if r.v.Err != nil {
+				r.waits, r.err = false, r.v.Err
+				continue
+			}
+			if r.opts.Events {
+				r.events = append(r.events, r.v.Events...)
+			}
+		}
+		if !r.take(&f) {
+			return r.give(&f)
+		}
+		r.waits = false
+	}
+}
+
+// give hands out the frame; events of a waiting one stay back.
+func (r *Reader) give(f *frame) (wire.Frame, error) {
+	if r.opts.Events {
+		n := len(r.events)
+		if r.waits {
+			n -= len(r.v.Events)
+		}
+		f.Events = r.events[:n]
+	}
+	return f.Frame, nil
+}
+
+func (r *Reader) finish(f *frame) (wire.Frame, error) {
+	if f.some {
+		return r.give(f)
+	}
+	if r.err == nil {
+		r.err = io.EOF
+	}
+	r.sse.Release()
+	return wire.Frame{}, r.err
+}
+
+// see asks the format about an event and reports whether there is anything to do.
+func (r *Reader) see(ev *sse.Event, f *frame) bool {
+	if !r.began && r.unframed(ev) {
+		return false
+	}
+	r.v = Verdict{Events: r.v.Events[:0]}
+	if !ev.Has {
+		if ev.Raw[0] == '\n' || ev.Raw[0] == '\r' { // a blank line too many goes with its neighbours
+			r.v.Class = r.class(f)
+		} else {
+			r.v.Class = wire.Heart
+		}
+		return true
+	}
+	r.began = true
+	r.scanner.See(ev.Name, ev.Data, &r.v)
+	if r.v.Bad {
+		r.p.Malformed++
+		return false
+	}
+	r.p.Frames++
+	switch r.v.Class {
+	case wire.Content:
+		r.content = true
+	case wire.Prelude:
+		if r.content {
+			r.v.Class = wire.Content
+		}
+	case wire.Terminal:
+		r.done = true
+	}
+	return true
+}
+
+func (r *Reader) class(f *frame) wire.FrameClass {
+	if f.some {
+		return f.Class
+	}
+	if r.content {
+		return wire.Content
+	}
+	return wire.Prelude
+}
+
+// unframed finds a body that is plain JSON or a page instead of an event stream.
+func (r *Reader) unframed(ev *sse.Event) bool {
+	if ev.Has || ev.Raw[0] != '{' && ev.Raw[0] != '[' && ev.Raw[0] != '<' {
+		return false
+	}
+	body := append([]byte(nil), ev.Raw...)
+	for len(body) < 64<<10 {
+		more, err := r.sse.Next()
+		if err != nil {
+			break
+		}
+		body = append(body, more.Raw...)
+	}
+	r.err = r.scanner.Unframed(body)
+	return true
+}
+
+// take adds the waiting event to the frame, or says that it does not belong there.
+func (r *Reader) take(f *frame) bool {
+	if f.some && f.Class != r.v.Class {
+		return false
+	}
+	rawBytes := r.pending.Raw
+	switch {
+	case r.v.Hide:
+		if len(r.v.Events) > 0 {
+			f.some, f.Class = true, r.v.Class
+		}
+		return true
+	case r.v.Splice.To > r.v.Splice.From:
+		r.copy(f)
+		r.out = splice(r.out, &r.pending, r.v.Splice, r.v.By)
+		f.Bytes = r.out
+	case r.pending.Cut: // a client would wait for the blank line
+		r.copy(f)
+		r.out = append(r.out, bytes.TrimRight(rawBytes, "\r\n")...)
+		r.out = sse.Finish(r.out)
+		f.Bytes = r.out
+	case f.copied:
+		r.out = append(r.out, rawBytes...)
+		f.Bytes = r.out
+	case len(f.Bytes) == 0:
+		f.Bytes = rawBytes
+	case cap(f.Bytes)-len(f.Bytes) == cap(rawBytes): // it follows in the read buffer
+		f.Bytes = f.Bytes[:len(f.Bytes)+len(rawBytes)]
+	default:
+		return false
+	}
+	f.some, f.Class = true, r.v.Class
+	return true
+}
+
+func (r *Reader) copy(f *frame) {
+	if !f.copied {
+		r.out = append(r.out[:0], f.Bytes...)
+		f.copied = true
+	}
+}
+
+// splice appends an event with a piece of its data replaced. Where the data is one
+// line it lies in the raw bytes; joined lines are written as one, in which a line
+// break can only be white space.
+func splice(dst []byte, ev *sse.Event, at raw.Span, by []byte) []byte {
+	if off := cap(ev.Raw) - cap(ev.Data); off >= 0 && off+len(ev.Data) <= len(ev.Raw) && len(ev.Data) > 0 && &ev.Raw[off] == &ev.Data[0] {
+		dst = append(append(dst, ev.Raw[:off+at.From]...), by...)
+		return append(dst, ev.Raw[off+at.To:]...)
+	}
+	dst = sse.Begin(dst, string(ev.Name))
+	from := len(dst)
+	dst = append(append(append(dst, ev.Data[:at.From]...), by...), ev.Data[at.To:]...)
+	for i := from; i < len(dst); i++ {
+		if dst[i] == '\n' || dst[i] == '\r' {
+			dst[i] = ' '
+		}
+	}
+	return sse.Finish(dst)
+}
+
+// fill reads on, and at the end decides whether the answer was whole.
+func (r *Reader) fill() {
+	err := r.sse.Fill()
+	if err == nil {
+		return
+	}
+	if ev, ok := r.sse.Buffered(); ok { // the last block, without its blank line
+		r.last(&ev)
+		if r.waits || r.err != nil {
+			return
+		}
+	}
+	r.end(err)
+}
+
+func (r *Reader) last(ev *sse.Event) {
+	if !r.see(ev, &frame{}) {
+		return
+	}
+	if r.v.Err != nil {
+		r.err = r.v.Err
+		return
+	}
+	r.pending, r.waits = *ev, true
+	if r.opts.Events {
+		r.events = append(r.events, r.v.Events...)
+	}
+}
+
+func (r *Reader) end(err error) {
+	if !errors.Is(err, io.EOF) {
+		r.err = broken(err)
+		return
+	}
+	r.v = Verdict{Events: r.v.Events[:0]}
+	if e := r.scanner.AtEnd(&r.v); e != nil {
+		r.err = e
+		return
+	}
+	r.done = true
+	r.v.Class = wire.Terminal
+	r.pending, r.waits = sse.Event{Raw: r.v.Make}, true
+	if r.opts.Events {
+		r.events = append(r.events, r.v.Events...)
+	}
+}
+
+// broken is what reading ended with, where the reader did not say it in our words.
+func broken(err error) *llm.Error {
+	if e := (*llm.Error)(nil); errors.As(err, &e) {
+		return e
+	}
+	if errors.Is(err, sse.ErrTooLong) {
+		return &llm.Error{Class: llm.Malformed, Blame: llm.BlameProvider, Billed: llm.BilledYes, Message: err.Error()}
+	}
+	return wire.BrokenStream(err.Error())
+}
