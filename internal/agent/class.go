@@ -15,3 +15,13 @@ const (
 // Started reports whether an effect of class c needs a durable record before its
 // first byte leaves.
 func (c Class) Started() bool { return c == Keyed || c == Once }
+
+// known reports whether c is one of the classes. An effect of any other is
+// treated as [Once]: a class is never assumed.
+func (c Class) known() bool {
+	switch c {
+	case Read, Keyed, Once, PaidRead, Local:
+		return true
+	}
+	return false
+}
