@@ -7,9 +7,16 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skein-run/skein/internal/ledger"
+	"github.com/skein-run/skein/internal/limit"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/store"
 	"github.com/skein-run/skein/internal/wire"
@@ -25,12 +32,15 @@ type Call struct {
 	Source   Source
 	Sink     Sink
 	// Settle commits the entry of the call's last attempt with whatever the caller
-	// wants in the same batch, and returns when all of it is durable. Nil: dispatch
-	// commits it alone.
+	// wants in the same batch, and returns when all of it is durable. It is called
+	// once for each call, also for one that failed before any attempt; its context
+	// outlives the caller's. Nil: dispatch commits it alone.
 	Settle func(ctx context.Context, s *Settlement) error
 }
 
-// Source gives each attempt its request.
+// Source gives each attempt its request. One that also has the method
+// Header() http.Header offers its client's headers; a provider takes those of
+// them that its kind allows.
 type Source interface {
 	Facts() *wire.Facts
 	// Body is the request as t wants it, and what it loses on the way. The slice is
@@ -38,9 +48,11 @@ type Source interface {
 	Body(t *wire.Target) (body []byte, losses []wire.Loss, err error)
 }
 
-// Sink takes the answer. Its methods are called from one goroutine, in order:
-// Open once, then Frame for each piece, then Close once; or Close alone where
-// nothing could be shown.
+// Sink takes the answer. Its methods are never called at the same time, and come
+// in order: Open once, then Frame for each piece, then Close once (a stream); or
+// Whole and Close (an unstreamed answer); or Close alone, where nothing could be
+// shown. Where Close brings an error after Open, the sink ends its stream with
+// that error in its format's own form.
 type Sink interface {
 	// Format is what Frame's bytes are to be in; "" asks for events only.
 	Format() llm.Format
@@ -48,7 +60,8 @@ type Sink interface {
 	Answer() *wire.Answer
 	// Open says that the answer begins: status and headers may go out.
 	Open(r *Receipt) error
-	// Frame hands over bytes in Format, or events. They are valid until it returns.
+	// Frame hands over bytes in Format, or events; one call for each read of the
+	// upstream, so it flushes. They are valid until it returns.
 	// An error means that the client has gone.
 	Frame(b []byte, events []llm.Event) error
 	// Whole hands over an unstreamed answer, as bytes in Format, or canonical.
@@ -69,10 +82,139 @@ type Receipt struct {
 
 // Settlement is the end of a call's last attempt, before it is durable.
 type Settlement struct {
-	Entry    *ledger.Entry
+	Entry    *ledger.Entry // nil where the call ended with no attempt open: its earlier ones are booked
 	Call     *CallRecord
 	Response *llm.Response // where the sink asked for events
 	Err      *llm.Error    // what the call ended with; nil for a whole answer
 	// Batch holds the records of the entry and the call; the caller adds its own.
 	Batch store.Batch
 }
+
+// Dispatcher serves calls. It is safe for concurrent use.
+type Dispatcher struct {
+	o     Options
+	world atomic.Pointer[world]
+	runs  sync.Pool // of *run
+	fault atomic.Pointer[error]
+
+	mu          sync.Mutex // guards what calls share, that is the rest
+	standings   map[string]*standing
+	quotas      map[string]*limit.Cooldown
+	credentials map[string]*limit.Cooldown
+	retries     limit.Retries
+	active      int
+	draining    bool
+	drained     chan struct{} // closed when draining and nothing is active
+}
+
+// New builds a dispatcher, or says everything that is wrong with the setup.
+func New(o Options) (*Dispatcher, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Chance == nil {
+		o.Chance = rand.Uint64
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	d := &Dispatcher{
+		o: o, standings: map[string]*standing{}, drained: make(chan struct{}),
+		quotas: map[string]*limit.Cooldown{}, credentials: map[string]*limit.Cooldown{},
+	}
+	d.runs.New = func() any { return newRun(d) }
+	if err := d.Reload(o.Setup); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Reload takes a new setup, whole or not at all. Deployments keep their state by
+// name; calls under way end as they began.
+func (d *Dispatcher) Reload(s Setup) error {
+	w, err := d.build(s)
+	if err != nil {
+		return err
+	}
+	d.world.Store(w)
+	return nil
+}
+
+// Do serves one call and returns its record when its answer has been handed over
+// and its last entry is durable. The error is what the call ended with, an
+// *[llm.Error], already shown to the sink. The record is nil for a call that was
+// refused at the door: of an unknown model, or while draining.
+func (d *Dispatcher) Do(ctx context.Context, c Call) (*CallRecord, error) {
+	w := d.world.Load()
+	m := d.find(w, c.Model)
+	if m == nil {
+		return nil, atDoor(&c, &llm.Error{
+			Class: llm.NotFound, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusNotFound,
+			Code: "model_not_found", Param: "model",
+			Message: fmt.Sprintf("the model %q is not known here; GET /v1/models lists those that are", c.Model),
+		})
+	}
+	if !d.enter() {
+		return nil, atDoor(&c, &llm.Error{
+			Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: http.StatusServiceUnavailable,
+			RetryAfter: time.Second, Message: "shutting down; the next start takes calls again",
+		})
+	}
+	defer d.leave()
+	r := d.runs.Get().(*run)
+	rec, err := r.serve(ctx, w, m, c)
+	d.runs.Put(r)
+	if err != nil {
+		return rec, err
+	}
+	return rec, nil
+}
+
+func atDoor(c *Call, err *llm.Error) error {
+	c.Sink.Close(&Receipt{Call: c.ID}, err)
+	return err
+}
+
+func (d *Dispatcher) enter() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.draining {
+		return false
+	}
+	d.active++
+	d.retries.Call()
+	return true
+}
+
+func (d *Dispatcher) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.active--
+	if d.draining && d.active == 0 {
+		close(d.drained)
+	}
+}
+
+// Drain refuses new calls and returns when the last one has ended, or with ctx.
+func (d *Dispatcher) Drain(ctx context.Context) error {
+	d.mu.Lock()
+	if !d.draining {
+		d.draining = true
+		if d.active == 0 {
+			close(d.drained)
+		}
+	}
+	active := d.active
+	d.mu.Unlock()
+	select {
+	case <-d.drained:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for %d calls to end: %w", active, ctx.Err())
+	}
+}
+
+// Close drains without patience: it waits for what has been cancelled.
+func (d *Dispatcher) Close() error { return d.Drain(context.Background()) }
+
+func (d *Dispatcher) now() time.Time { return d.o.Now() }

@@ -1,0 +1,136 @@
+package dispatch
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/skein-run/skein/internal/ledger"
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/store"
+)
+
+// Reserve is what a [Journal] may have: room for records that must be kept when
+// it cannot commit.
+type Reserve interface {
+	Reserve(records ...store.Record) error
+}
+
+// submit hands a batch to the journal; with wait it returns when it is durable.
+func (d *Dispatcher) submit(r *run, b store.Batch, wait bool) error {
+	switch {
+	case d.o.Journal == nil || len(b.Records) == 0:
+		return nil
+	case !wait:
+		d.o.Journal.Submit(b, func(_ int64, err error) { d.noted(b, err) })
+		return nil
+	}
+	d.o.Journal.Submit(b, r.durable)
+	err := <-r.settled
+	if err == nil {
+		d.mend()
+	}
+	return err
+}
+
+// later books an entry that nobody waits for.
+func (d *Dispatcher) later(e *ledger.Entry, revision string) {
+	if d.o.Journal == nil || e == nil {
+		return
+	}
+	rec, err := ledger.EntryRecord(e, revision)
+	if err != nil {
+		d.o.Log.Error("an entry was not written", "entry", e.ID, "error", err)
+		return
+	}
+	_ = d.submit(nil, batchOf(rec), false)
+}
+
+// noted is the outcome of a batch that nobody waited for.
+func (d *Dispatcher) noted(b store.Batch, err error) {
+	if err == nil {
+		return
+	}
+	if rest := entries(b); len(rest) > 0 {
+		d.keep(rest, err)
+		return
+	}
+	d.fail(err) // an open record: from now on nothing is sent before its record is durable
+}
+
+// rescue keeps what a settlement booked, where it could not be committed. A batch
+// that was refused for what its caller added is committed without that.
+func (d *Dispatcher) rescue(r *run, b store.Batch, err error, callers bool) {
+	if callers && (errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrConflict)) {
+		if err = d.submit(r, b, true); err == nil {
+			return
+		}
+	}
+	if errors.Is(err, store.ErrClosed) && callers {
+		d.o.Log.Warn("a call ended after the store was closed; its open record books it at the next start", "call", r.c.ID)
+		return
+	}
+	d.keep(b.Records, err)
+}
+
+// keep puts records into the reserve, so that an answer that was paid for is
+// billed, and stops what would cost money without a record.
+func (d *Dispatcher) keep(recs []store.Record, err error) {
+	d.fail(err)
+	if len(recs) == 0 {
+		return
+	}
+	res, ok := d.o.Journal.(Reserve)
+	if ok {
+		kept := res.Reserve(recs...)
+		if kept == nil {
+			d.o.Log.Error("records could not be committed and are kept in the reserve", "records", len(recs), "error", err)
+			return
+		}
+		err = errors.Join(err, kept)
+	}
+	for i := range recs {
+		d.o.Log.Error("a record could not be kept", "kind", recs[i].Kind, "stream", recs[i].Stream, "error", err)
+	}
+}
+
+func entries(b store.Batch) (out []store.Record) {
+	for _, rec := range b.Records {
+		if rec.Kind == ledger.KindEntry {
+			out = append(out, rec)
+		}
+	}
+	return out
+}
+
+// careful reports whether the journal failed last: then every attempt waits for
+// its open record, and so nothing is sent until it works again.
+func (d *Dispatcher) careful() bool { return d.Fault() != nil }
+
+// Fault is why records can not be made durable; nil where they can. Readiness
+// shows it.
+func (d *Dispatcher) Fault() error {
+	if p := d.fault.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+func (d *Dispatcher) fail(err error) {
+	if errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrConflict) {
+		return
+	}
+	d.fault.Store(&err)
+}
+
+func (d *Dispatcher) mend() {
+	if d.fault.Load() != nil {
+		d.fault.Store(nil)
+	}
+}
+
+func unwritable(err error) *llm.Error {
+	return &llm.Error{
+		Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: http.StatusServiceUnavailable,
+		Message: "what this call may cost could not be written down, so it was not sent: " + err.Error(),
+	}
+}

@@ -1,0 +1,167 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/skein-run/skein/internal/call"
+	"github.com/skein-run/skein/internal/ledger"
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/money"
+	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/store"
+	"github.com/skein-run/skein/internal/wire"
+)
+
+// Options is what a dispatcher stands on. Setup may change later ([Dispatcher.Reload]).
+type Options struct {
+	Setup   Setup
+	Codecs  func(llm.Format) wire.Codec // nil for a format that has none
+	Cards   Cards
+	Budget  Budget  // nil: no budgets
+	Journal Journal // nil: nothing is recorded
+	Metrics Metrics // nil: not measured
+	Log     *slog.Logger
+	Now     func() time.Time // nil: time.Now
+	Chance  func() uint64    // nil: random
+}
+
+// Setup is what the configuration says of models and where they are served.
+type Setup struct {
+	Revision  string // of the configuration; records name it
+	Providers map[string]Upstream
+	Models    map[string]ModelOptions
+	// AnyModel serves every name of the form provider/upstream, without its being listed.
+	AnyModel bool
+	// Facts says what is known of an upstream model; nil: nothing is.
+	Facts func(kind, upstream string) ModelFacts
+}
+
+// ModelFacts is what the catalog knows of an upstream model. Zero is unknown.
+type ModelFacts struct {
+	Context   int64 // tokens, input and output together
+	MaxOutput int64
+}
+
+// ModelOptions is a name that clients ask for, as skein.yaml has it.
+type ModelOptions struct {
+	Policy      string              `yaml:"policy,omitempty"` // priority (the default): in the order listed
+	Deployments []DeploymentOptions `yaml:"deployments"`
+	// OutputCap is the most output tokens of an answer whose request states none.
+	OutputCap int64 `yaml:"output_cap,omitempty"`
+	// Lossy is "refuse" (the default) or "allow": whether a request may go to a
+	// deployment that cannot carry all of its meaning.
+	Lossy string `yaml:"lossy,omitempty"`
+
+	Deadline     time.Duration `yaml:"deadline,omitempty"`      // of a call; default 10m
+	FirstContent time.Duration `yaml:"first_content,omitempty"` // of a streamed attempt; default 90s
+	Idle         time.Duration `yaml:"idle,omitempty"`          // between events; default 60s
+	PreludeWait  time.Duration `yaml:"prelude_wait,omitempty"`  // until headers go out with nothing to show; default 5s
+	Attempts     int           `yaml:"attempts,omitempty"`      // at most so many for one call; default 6
+}
+
+// DeploymentOptions is one upstream model at one provider.
+type DeploymentOptions struct {
+	Name        string            `yaml:"name,omitempty"` // default provider/upstream@region
+	Provider    string            `yaml:"provider"`
+	Upstream    string            `yaml:"upstream"` // the provider's name for the model
+	Region      string            `yaml:"region,omitempty"`
+	MaxInFlight int               `yaml:"max_in_flight,omitempty"` // default: the provider's
+	Context     int64             `yaml:"context,omitempty"`       // default: the catalog's
+	MaxOutput   int64             `yaml:"max_output,omitempty"`    // default: the catalog's
+	QuotaGroup  string            `yaml:"quota_group,omitempty"`   // default provider × region × upstream
+	Tags        map[string]string `yaml:"tags,omitempty"`
+}
+
+// Upstream sends attempts to one provider; *[provider.Provider] is one. It is
+// safe for concurrent use.
+type Upstream interface {
+	Info() provider.Info
+	// Send posts a request and returns when the answer's headers are there. Its
+	// error is an *[llm.Error]. The caller closes the answer's body.
+	Send(ctx context.Context, r *provider.Request) (*provider.Answer, error)
+}
+
+// Cards gives the prices of a deployment at a time. Safe for concurrent use; the
+// card is not changed any more.
+type Cards interface {
+	Card(deployment string, now time.Time) (*price.Card, bool)
+}
+
+// Journal writes records.
+type Journal interface {
+	// Submit hands b over; batches become durable in that order. done is called
+	// once, with the place of b's first record or why it is not durable, from
+	// another goroutine, and must not block.
+	Submit(b store.Batch, done func(first int64, err error))
+}
+
+// Budget holds money for attempts. Safe for concurrent use.
+type Budget interface {
+	// Hold sets a.Fixed and the price of as many output tokens as every scope
+	// affords aside, at most a.Most; where that is less than a.Least it refuses,
+	// with an *llm.Error of class OverBudget.
+	Hold(now time.Time, a *Ask) (Grant, *llm.Error)
+	// Settle turns a grant into what was spent. Once for each grant; or:
+	Settle(now time.Time, g *Grant, spent money.Amount)
+	// Return gives all of it back.
+	Return(now time.Time, g *Grant)
+}
+
+// Ask is what one attempt wants held.
+type Ask struct {
+	ID    string // of the attempt
+	Cause *ledger.Cause
+	Model string
+	Fixed money.Amount // what it costs at most before its first output token
+	Price money.Amount // of Per output tokens, at the dearest row that it can reach
+	Per   int64
+	Most  int64 // output tokens wanted, for each answer
+	Least int64 // below so many the attempt makes no sense
+	// Choices is how many answers are asked for; 0 is one. What is held is
+	// Fixed + Choices × the price of the tokens granted.
+	Choices int64
+	Until   time.Time
+	// Unpriced: some of it has no known price; under a hard budget that is refused.
+	Unpriced  bool
+	Unbounded string // why, in words, where something better is known than the price book's lack
+}
+
+// Grant is money held.
+type Grant struct {
+	ID      string
+	Tokens  int64        // output tokens that are covered: the cap to send
+	Held    money.Amount // for all of it
+	Hard    bool         // a hard budget applies: the cap must be enforced, the open record durable first
+	Windows []string     // budget window instances
+}
+
+// Metrics observes attempts and calls. Safe for concurrent use, and quick.
+type Metrics interface {
+	Attempt(model, deployment, outcome string, took time.Duration, tokens *llm.Usage, cost money.Amount)
+	Call(model, outcome string, attempts int, took, firstContent time.Duration)
+}
+
+// ModelInfo describes a model to clients.
+type ModelInfo struct {
+	Name        string
+	Deployments []DeploymentInfo
+}
+
+// DeploymentInfo describes a deployment and how it is now.
+type DeploymentInfo struct {
+	Name, Provider, Kind, Upstream, Cloud, Region string
+	Format                                        llm.Format
+	Context, MaxOutput                            int64
+	InFlight, MaxInFlight                         int
+	State                                         string // "ready", or why it rests
+}
+
+func (m *ModelOptions) limits() call.Config {
+	return call.Config{
+		Deadline: m.Deadline, First: m.FirstContent, Idle: m.Idle,
+		PreludeWait: m.PreludeWait, Attempts: m.Attempts,
+	}.WithDefaults()
+}

@@ -1,0 +1,259 @@
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/skein-run/skein/internal/call"
+	"github.com/skein-run/skein/internal/limit"
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/route"
+	"github.com/skein-run/skein/internal/wire"
+)
+
+// world is one setup, ready for use. It does not change.
+type world struct {
+	setup  Setup
+	models map[string]*model
+	names  []string // of models, sorted
+	others sync.Map // name → *model, with Setup.AnyModel
+	count  atomic.Int64
+}
+
+// mostOthers bounds the names that clients can make us remember.
+const mostOthers = 1000
+
+// model is a name that clients ask for.
+type model struct {
+	name        string
+	policy      route.Policy
+	deployments []*deployment
+	outputCap   int64
+	lossyOK     bool
+	config      call.Config
+}
+
+// deployment is one upstream model at one provider.
+type deployment struct {
+	name      string
+	upstream  string
+	region    string
+	context   int64
+	maxOutput int64
+	send      Upstream
+	info      provider.Info
+	codec     wire.Codec
+	*standing
+}
+
+// standing is how a deployment stands: what outlives a reload.
+type standing struct {
+	// inputPerMille is the most tokens per 1,000 bytes of text that it ever reported.
+	inputPerMille atomic.Int64
+
+	// Under Dispatcher.mu:
+	slots      limit.Slots
+	waiting    map[limit.Ticket]chan struct{}
+	health     route.Health
+	quota      *limit.Cooldown
+	credential *limit.Cooldown
+}
+
+// build makes a world of a setup, or says everything that is wrong with it. What
+// was known of a deployment before is kept by its name.
+func (d *Dispatcher) build(s Setup) (*world, error) {
+	w := &world{setup: s, models: map[string]*model{}}
+	var wrong []error
+	for name, o := range s.Models {
+		m, err := d.model(w, name, o)
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
+		}
+		w.models[name] = m
+		w.names = append(w.names, name)
+	}
+	slices.Sort(w.names)
+	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return w, errors.Join(wrong...)
+}
+
+func (d *Dispatcher) model(w *world, name string, o ModelOptions) (*model, error) {
+	m := &model{name: name, outputCap: o.OutputCap, config: o.limits()}
+	var wrong []error
+	bad := func(format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("model %s: %s", name, fmt.Sprintf(format, args...)))
+	}
+	policy, ok := route.Policies[o.Policy]
+	if !ok {
+		bad("policy %q is unknown; there is: priority", o.Policy)
+	}
+	m.policy = policy
+	switch o.Lossy {
+	case "", "refuse":
+	case "allow":
+		m.lossyOK = true
+	default:
+		bad("lossy %q: want refuse or allow", o.Lossy)
+	}
+	if o.OutputCap < 0 {
+		bad("output_cap %d: want a number of tokens", o.OutputCap)
+	}
+	if len(o.Deployments) == 0 || len(o.Deployments) > call.MaxCandidates {
+		bad("has %d deployments; want 1 to %d", len(o.Deployments), call.MaxCandidates)
+	}
+	for i, do := range o.Deployments {
+		dep, err := d.deployment(w, do)
+		switch {
+		case err != nil:
+			bad("deployment %d: %s", i+1, err)
+		case slices.ContainsFunc(m.deployments, func(x *deployment) bool { return x.name == dep.name }):
+			bad("deployment %d: %s is listed twice; give one another name", i+1, dep.name)
+		default:
+			m.deployments = append(m.deployments, dep)
+		}
+	}
+	return m, errors.Join(wrong...)
+}
+
+func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, error) {
+	up := w.setup.Providers[o.Provider]
+	switch {
+	case up == nil:
+		return nil, fmt.Errorf("provider %q is not configured", o.Provider)
+	case o.Upstream == "":
+		return nil, errors.New("upstream is missing: the provider's name for the model")
+	case o.MaxInFlight < 0 || o.Context < 0 || o.MaxOutput < 0:
+		return nil, errors.New("max_in_flight, context and max_output must not be negative")
+	}
+	info := up.Info()
+	dep := &deployment{
+		name: o.Name, upstream: o.Upstream, region: o.Region, context: o.Context, maxOutput: o.MaxOutput,
+		send: up, info: info, codec: d.o.Codecs(info.Format),
+	}
+	if dep.codec == nil {
+		return nil, fmt.Errorf("provider %s speaks the format %q, which has no codec", o.Provider, info.Format)
+	}
+	if dep.region == "" {
+		dep.region = info.Region
+	}
+	if dep.name == "" {
+		dep.name = Name(o.Provider, o.Upstream, dep.region)
+	}
+	if w.setup.Facts != nil {
+		f := w.setup.Facts(info.Kind, o.Upstream)
+		if dep.context == 0 {
+			dep.context = f.Context
+		}
+		if dep.maxOutput == 0 {
+			dep.maxOutput = f.MaxOutput
+		}
+	}
+	group := o.QuotaGroup
+	if group == "" {
+		group = o.Provider + "|" + dep.region + "|" + o.Upstream
+	}
+	most := o.MaxInFlight
+	if most == 0 {
+		most = info.MaxInFlight
+	}
+	dep.standing = d.standing(dep.name, group, o.Provider, most)
+	return dep, nil
+}
+
+// Name is a deployment's name where none is given: provider/upstream@region.
+func Name(provider, upstream, region string) string {
+	if region == "" {
+		return provider + "/" + upstream
+	}
+	return provider + "/" + upstream + "@" + region
+}
+
+// standing finds what is known of a deployment, a quota group and a credential.
+func (d *Dispatcher) standing(name, group, credential string, most int) *standing {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st := d.standings[name]
+	if st == nil {
+		st = &standing{waiting: map[limit.Ticket]chan struct{}{}}
+		d.standings[name] = st
+	}
+	st.slots.Max = most
+	st.quota = cooldown(d.quotas, group)
+	st.credential = cooldown(d.credentials, credential)
+	return st
+}
+
+func cooldown(of map[string]*limit.Cooldown, name string) *limit.Cooldown {
+	c := of[name]
+	if c == nil {
+		c = &limit.Cooldown{}
+		of[name] = c
+	}
+	return c
+}
+
+// find is the model of a name; nil where there is none.
+func (d *Dispatcher) find(w *world, name string) *model {
+	if m := w.models[name]; m != nil || !w.setup.AnyModel {
+		return m
+	}
+	if m, ok := w.others.Load(name); ok {
+		return m.(*model)
+	}
+	prov, upstream, ok := strings.Cut(name, "/")
+	if !ok || upstream == "" || w.setup.Providers[prov] == nil || w.count.Load() >= mostOthers {
+		return nil
+	}
+	m, err := d.model(w, name, ModelOptions{Deployments: []DeploymentOptions{{Provider: prov, Upstream: upstream}}})
+	if err != nil {
+		return nil
+	}
+	if _, had := w.others.LoadOrStore(name, m); !had {
+		w.count.Add(1)
+	}
+	return m
+}
+
+// Knows reports whether clients may ask for a model of this name.
+func (d *Dispatcher) Knows(name string) bool { return d.find(d.world.Load(), name) != nil }
+
+// Models lists the models by name, with how their deployments are now.
+func (d *Dispatcher) Models() []ModelInfo {
+	w, now := d.world.Load(), d.now()
+	out := make([]ModelInfo, 0, len(w.names))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, name := range w.names {
+		mi := ModelInfo{Name: name}
+		for _, dep := range w.models[name].deployments {
+			info := DeploymentInfo{
+				Name: dep.name, Provider: dep.info.Name, Kind: dep.info.Kind, Upstream: dep.upstream,
+				Cloud: dep.info.Cloud, Region: dep.region, Format: dep.info.Format,
+				Context: dep.context, MaxOutput: dep.maxOutput,
+				InFlight: dep.slots.InFlight(), MaxInFlight: dep.slots.Max, State: "ready",
+			}
+			c := dep.candidate(nil)
+			if reason := route.Standing(&c, now); reason != 0 {
+				info.State = reason.String()
+			}
+			mi.Deployments = append(mi.Deployments, info)
+		}
+		out = append(out, mi)
+	}
+	return out
+}
+
+// candidate is the deployment as route sees it, under Dispatcher.mu. loses holds
+// the formats that cannot carry all that the request means.
+func (dep *deployment) candidate(loses []llm.Format) route.Candidate {
+	return route.Candidate{
+		Format: dep.info.Format, Context: dep.context, Loses: slices.Contains(loses, dep.info.Format),
+		Full: dep.slots.Full(), Health: &dep.health, Credential: dep.credential, Quota: dep.quota,
+	}
+}

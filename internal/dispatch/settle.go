@@ -1,0 +1,180 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/skein-run/skein/internal/call"
+	"github.com/skein-run/skein/internal/ledger"
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/money"
+	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/store"
+)
+
+// settle books what an attempt cost: at once in the budgets, then durably. The
+// last one waits, and takes the call's record with it.
+func (r *run) settle(c call.Command) call.Event {
+	var entry *ledger.Entry
+	if c.Attempt > 0 {
+		entry = r.book(c.Err)
+	}
+	if !c.Last {
+		r.d.later(entry, r.w.setup.Revision)
+		return call.Event{}
+	}
+	s := Settlement{Entry: entry, Call: r.endRecord(c.Told)}
+	if c.Told == nil {
+		s.Response = r.response()
+	} else {
+		s.Err = forClient(c.Told)
+	}
+	batch, err := r.batch(entry)
+	if err != nil {
+		r.d.o.Log.Error("a call was not recorded", "call", r.c.ID, "error", err)
+	}
+	s.Batch = batch
+	ctx := context.WithoutCancel(r.ctx)
+	if r.c.Settle != nil {
+		err = r.c.Settle(ctx, &s)
+	} else {
+		err = r.d.submit(r, batch, true)
+	}
+	if err != nil {
+		r.d.rescue(r, batch, err, r.c.Settle != nil)
+	}
+	return call.Event{Kind: call.Settled}
+}
+
+// book makes the attempt's entry, and settles its hold with it.
+func (r *run) book(err *llm.Error) *ledger.Entry {
+	a, now := &r.at, r.d.now()
+	r.d.observe(a, err)
+	e := r.newEntry()
+	e.ConsumedFrom, e.ConsumedTo, e.BookedAt = a.rec.Started, a.rec.Ended, now
+	usage, source := r.usage(err)
+	e.Charges = a.card.Rate(price.UsageReadings(usage, source), price.UsageOptions(usage))
+	if source == price.Estimated {
+		e.Marks = estimatedMarks
+	}
+	e.Outcome = outcomeOK
+	if err != nil {
+		e.Outcome = string(err.Class)
+	}
+	cost := price.Total(e.Charges)
+	if g := &a.grant; g.ID != "" {
+		if cost.Cmp(g.Held) > 0 {
+			e.Marks = price.Marks(e.Marks, price.MarkOverrun)
+			r.d.o.Log.Warn("an attempt cost more than was held for it", "attempt", a.id, "deployment", a.dep.name, "held", g.Held.String(), "cost", cost.String())
+		}
+		r.d.o.Budget.Settle(now, g, cost)
+		*g = Grant{}
+	}
+	if source == price.Reported {
+		a.dep.learn(r.facts, usage.InputTokens())
+	}
+	r.cost = r.cost.Add(cost)
+	r.endAttempt(e, err, cost)
+	if m := r.d.o.Metrics; m != nil {
+		m.Attempt(r.m.name, a.dep.name, e.Outcome, a.rec.Ended.Sub(a.rec.Started), &usage, cost)
+	}
+	return e
+}
+
+var estimatedMarks = []price.Mark{price.MarkEstimated}
+
+// usage is what the attempt is booked with. What the provider reported of a whole
+// answer stands. Of one that broke, or came without a report, what was seen is an
+// estimate, never more than what was held for it. Where the provider bills
+// nothing, there is nothing but the call itself.
+func (r *run) usage(err *llm.Error) (llm.Usage, price.Source) {
+	a := &r.at
+	p := &a.progress
+	if err == nil && p.Usage.Reported {
+		return p.Usage, price.Reported
+	}
+	if err != nil && err.Billed == llm.BilledNo && !p.Content() {
+		return llm.Usage{}, price.Reported
+	}
+	u := p.Usage
+	if u.InputTokens() == 0 {
+		u.Tokens[llm.TokInput] = min(r.facts.TextBytes/bytesPerToken+1, a.input)
+	}
+	seen := llm.Usage{}
+	seen.Tokens[llm.TokOutput] = (p.TextBytes + p.ToolBytes + bytesPerToken - 1) / bytesPerToken
+	seen.Tokens[llm.TokReasoning] = (p.ThinkingBytes + bytesPerToken - 1) / bytesPerToken
+	if seen.OutputTokens() > u.OutputTokens() {
+		u.Tokens[llm.TokOutput], u.Tokens[llm.TokReasoning] = seen.Tokens[llm.TokOutput], seen.Tokens[llm.TokReasoning]
+	}
+	most := a.cap * max(r.facts.Choices, 1)
+	u.Tokens[llm.TokOutput] = min(u.Tokens[llm.TokOutput], most)
+	u.Tokens[llm.TokReasoning] = min(u.Tokens[llm.TokReasoning], most-u.Tokens[llm.TokOutput])
+	return u, price.Estimated
+}
+
+// newEntry is the attempt's entry, as far as it is known when it is opened.
+func (r *run) newEntry() *ledger.Entry {
+	a := &r.at
+	e := &ledger.Entry{
+		ID: a.id, Kind: ledger.Attempt, Cause: r.c.Cause,
+		Cloud: a.dep.info.Cloud, Service: a.dep.info.Service, Region: a.dep.region, Deployment: a.dep.name,
+		Model: r.c.Model, UpstreamID: a.rec.UpstreamID, Held: a.grant.Held, Windows: a.grant.Windows,
+	}
+	if a.card != nil {
+		e.Book = a.card.Book
+		e.Service = orElse(a.card.Service, e.Service)
+	}
+	e.Cause.Org = orDefault(e.Cause.Org)
+	return e
+}
+
+// response is the whole answer, where the sink asked for events.
+func (r *run) response() *llm.Response {
+	switch {
+	case r.want != "":
+		return nil
+	case r.at.gather != nil:
+		return r.at.gather.Response()
+	}
+	return r.whole
+}
+
+// batch is the records of the last entry and the call.
+func (r *run) batch(entry *ledger.Entry) (store.Batch, error) {
+	var b store.Batch
+	if entry != nil {
+		rec, err := ledger.EntryRecord(entry, r.w.setup.Revision)
+		if err != nil {
+			return b, fmt.Errorf("encode the entry %s: %w", entry.ID, err)
+		}
+		b.Records = append(b.Records, rec)
+	}
+	body, err := json.Marshal(r.rec)
+	if err != nil {
+		return b, fmt.Errorf("encode the record of %s: %w", r.c.ID, err)
+	}
+	b.Records = append(b.Records, store.Record{
+		Org: r.rec.Cause.Org, Kind: KindCall, Version: callVersion, Stream: r.c.ID, Config: r.w.setup.Revision, Body: body,
+	})
+	return b, nil
+}
+
+func batchOf(recs ...store.Record) store.Batch { return store.Batch{Records: recs} }
+
+func orElse(s, d string) string {
+	if s == "" {
+		return d
+	}
+	return s
+}
+
+func costText(a money.Amount) string {
+	if a.Currency() == (money.Currency{}) {
+		return ""
+	}
+	return a.String()
+}
+
+func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

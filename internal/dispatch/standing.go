@@ -1,0 +1,221 @@
+package dispatch
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/skein-run/skein/internal/call"
+	"github.com/skein-run/skein/internal/limit"
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/route"
+)
+
+// choose asks route which deployments could serve the call, best first.
+func (r *run) choose(c *call.Command) call.Event {
+	d, now := r.d, r.d.now()
+	req := route.Request{Bindings: r.facts.Bindings, Input: r.facts.TextBytes / bytesPerToken, LossyOK: r.m.lossyOK}
+	if c.Longer {
+		req.LongerThan = r.m.deployments[c.Candidate].context
+	}
+	r.candidates, r.choices, r.order = r.candidates[:0], r.choices[:0], r.order[:0]
+
+	d.mu.Lock()
+	if c.Retry && !d.retries.Take() {
+		d.mu.Unlock()
+		return call.Event{Kind: call.Chosen, Err: errRetries}
+	}
+	for _, dep := range r.m.deployments {
+		r.candidates = append(r.candidates, dep.candidate(r.loses))
+	}
+	r.choices = route.Choose(r.m.policy, &req, r.candidates, now, r.choices)
+	d.mu.Unlock()
+
+	e := call.Event{Kind: call.Chosen, Chance: d.o.Chance()}
+	for i := range r.choices {
+		switch ch := &r.choices[i]; {
+		case ch.Taken:
+			r.order = append(r.order, ch.Candidate)
+			e.Queue = ch.Reason == route.Queue
+		case !ch.Until.IsZero() && (e.Until.IsZero() || ch.Until.Before(e.Until)):
+			e.Until = ch.Until
+		}
+	}
+	r.noteChoice(now)
+	e.Order = r.order
+	if len(e.Order) == 0 {
+		e.Err = r.nothing(e.Until, now)
+		if !e.Until.IsZero() { // those who wait for the same rest do not come back at once
+			e.Until = e.Until.Add(time.Duration(e.Chance % uint64(100*time.Millisecond)))
+		}
+	}
+	return e
+}
+
+var errRetries = &llm.Error{
+	Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: http.StatusServiceUnavailable, RetryAfter: time.Second,
+	Message: "no deployment answers, and enough calls are trying again already",
+}
+
+// nothing says why no deployment could be chosen, so that it can be mended.
+func (r *run) nothing(until, now time.Time) *llm.Error {
+	e := &llm.Error{Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: http.StatusServiceUnavailable}
+	all := func(reasons ...route.Reason) bool {
+		for i := range r.choices {
+			ok := false
+			for _, want := range reasons {
+				ok = ok || r.choices[i].Reason == want
+			}
+			if !ok {
+				return false
+			}
+		}
+		return true
+	}
+	switch {
+	case all(route.OtherState):
+		e.Class, e.Blame, e.Status = llm.BadRequest, llm.BlameRequest, http.StatusBadRequest
+		e.Message = fmt.Sprintf("the request carries state that only a provider of the format %s understands, and the model %s has none; take it out, or ask for another model",
+			strings.Join(r.facts.Bindings, ", "), r.m.name)
+		return e
+	case all(route.OtherState, route.TooShort):
+		e.Class, e.Blame, e.Status, e.Code = llm.ContextOverflow, llm.BlameRequest, http.StatusBadRequest, "context_length_exceeded"
+		e.Message = fmt.Sprintf("the request is too long for every deployment of the model %s", r.m.name)
+		return e
+	case all(route.OtherState, route.TooShort, route.Loss):
+		return r.lossy
+	case all(route.OtherState, route.TooShort, route.Loss, route.QuotaRests):
+		e.Class, e.Blame, e.Status = llm.RateLimited, llm.BlameQuota, http.StatusTooManyRequests
+	}
+	if until.After(now) {
+		e.RetryAfter = until.Sub(now)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "no deployment of the model %s can take this call now", r.m.name)
+	for i := range r.choices {
+		fmt.Fprintf(&b, "; %s: %s", r.m.deployments[r.choices[i].Candidate].name, r.choices[i].Reason)
+	}
+	e.Message = b.String()
+	return e
+}
+
+// takeSlot takes a slot of a deployment, waiting in its queue where it has to.
+func (r *run) takeSlot(c *call.Command) call.Event {
+	d, dep, now := r.d, r.m.deployments[c.Candidate], r.d.now()
+	d.mu.Lock()
+	verdict, ticket := dep.slots.Take(c.Queue, c.Until, now)
+	var called chan struct{}
+	if verdict == limit.Queued {
+		called = make(chan struct{})
+		dep.waiting[ticket] = called
+	}
+	if verdict == limit.Given {
+		defer d.mu.Unlock()
+		return r.begin(dep, now)
+	}
+	d.mu.Unlock()
+	if verdict == limit.Full {
+		return call.Event{Kind: call.SlotDenied, Err: r.full(dep)}
+	}
+	patience := time.NewTimer(c.Until.Sub(now))
+	defer patience.Stop()
+	select {
+	case <-called:
+	case <-r.ctx.Done():
+	case <-patience.C:
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if dep.slots.Leave(ticket) {
+		delete(dep.waiting, ticket)
+		return call.Event{Kind: call.SlotDenied, Err: r.full(dep)}
+	}
+	return r.begin(dep, d.now())
+}
+
+// begin starts an attempt at a deployment whose slot was taken, under d.mu.
+func (r *run) begin(dep *deployment, now time.Time) call.Event {
+	ok, probe := dep.health.Begin(now)
+	if !ok {
+		r.d.free(dep, now)
+		return call.Event{Kind: call.SlotDenied, Err: r.full(dep)}
+	}
+	r.at = attempt{dep: dep, begun: true, probe: probe}
+	return call.Event{Kind: call.SlotGiven}
+}
+
+func (r *run) full(dep *deployment) *llm.Error {
+	return &llm.Error{
+		Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: http.StatusServiceUnavailable, RetryAfter: time.Second,
+		Message: fmt.Sprintf("the deployment %s of the model %s is at capacity", dep.name, r.m.name),
+	}
+}
+
+// freeSlot gives the slot back. An attempt that was never opened says nothing of
+// its deployment's health.
+func (r *run) freeSlot(c *call.Command) {
+	d, dep, now := r.d, r.m.deployments[c.Candidate], r.d.now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.free(dep, now)
+	if r.at.begun && !r.at.opened {
+		r.at.begun = false
+		dep.health.End(route.Neutral, r.at.probe, now)
+	}
+}
+
+func (d *Dispatcher) free(dep *deployment, now time.Time) {
+	if t, ok := dep.slots.Free(now); ok {
+		close(dep.waiting[t])
+		delete(dep.waiting, t)
+	}
+}
+
+// observe learns from an attempt's end: what is to blame rests.
+func (d *Dispatcher) observe(a *attempt, err *llm.Error) {
+	now, dep := d.now(), a.dep
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a.begun = false
+	outcome := route.Neutral
+	switch blamed(err) {
+	case "":
+		outcome = route.Worked
+		dep.quota.Clear()
+		dep.credential.Clear()
+	case llm.BlameCredential:
+		dep.credential.Rest(err.RetryAfter, now)
+	case llm.BlameQuota:
+		after := err.RetryAfter
+		if err.Class == llm.QuotaExhausted {
+			after = max(after, time.Minute) // waiting a little does not mend it
+		}
+		dep.quota.Rest(after, now)
+	case llm.BlameDeployment, llm.BlameProvider:
+		outcome = route.Failed
+		if err.RetryAfter > 0 {
+			dep.quota.Rest(err.RetryAfter, now)
+		}
+	}
+	dep.health.End(outcome, a.probe, now)
+}
+
+// blamed is whom an error rests; "" where there is none.
+func blamed(err *llm.Error) llm.Blame {
+	switch {
+	case err == nil:
+		return ""
+	case err.Blame != "":
+		return err.Blame
+	}
+	switch err.Class {
+	case llm.Unauthorized, llm.Forbidden:
+		return llm.BlameCredential
+	case llm.RateLimited, llm.QuotaExhausted:
+		return llm.BlameQuota
+	case llm.Overloaded, llm.ServerError, llm.Unreachable, llm.TimedOut, llm.BrokenStream, llm.Malformed:
+		return llm.BlameDeployment
+	}
+	return llm.BlameRequest
+}

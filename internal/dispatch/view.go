@@ -1,0 +1,138 @@
+package dispatch
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skein-run/skein/internal/store"
+)
+
+// Calls is the view of call records: one row for each call.
+var Calls = store.View{
+	Name: "calls", Version: 1, Kinds: []string{KindCall}, Tables: []string{"calls"},
+	Schema: []string{
+		`CREATE TABLE calls (
+			org TEXT NOT NULL, id TEXT NOT NULL, lsn INTEGER NOT NULL,
+			key TEXT NOT NULL, project TEXT NOT NULL, run TEXT NOT NULL,
+			model TEXT NOT NULL, outcome TEXT NOT NULL,
+			arrived TEXT NOT NULL, ended TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
+			PRIMARY KEY (org, id)) WITHOUT ROWID`,
+		`CREATE INDEX calls_lsn ON calls (org, lsn)`,
+		`CREATE INDEX calls_run ON calls (org, run, lsn) WHERE run <> ''`,
+	},
+	Apply: applyCall,
+}
+
+// timeText sorts as text in the order of time.
+const timeText = "2006-01-02T15:04:05.000000Z"
+
+// applyCall folds a call's record. One of a later version is kept with what every
+// version has, and parks only its own reading.
+func applyCall(ctx context.Context, tx store.Tx, r *store.Record) error {
+	var c CallRecord
+	if err := json.Unmarshal(r.Body, &c); err != nil && r.Version <= callVersion {
+		return fmt.Errorf("fold the record of call %s: %w", r.Stream, err)
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (org, id) DO NOTHING`,
+		r.Org, r.Stream, r.LSN, c.Cause.Key, c.Cause.Project, c.Cause.Run, c.Model, c.Outcome,
+		c.Arrived.UTC().Format(timeText), c.Ended.UTC().Format(timeText), r.Version, r.Body)
+	return err
+}
+
+// Query picks calls; zero members match everything.
+type Query struct {
+	Org           string // default: "default"
+	Project       string
+	Key           string
+	Run           string
+	Model         string
+	Outcome       string
+	Before, After time.Time // by arrival
+	Limit         int       // default 100
+	BeforeLSN     int64     // those recorded before it: the next page
+}
+
+// Listed is a call of a list, with its place.
+type Listed struct {
+	LSN int64 `json:"lsn"`
+	CallRecord
+}
+
+// Get is the record of one call; nil where there is none.
+func Get(ctx context.Context, r store.Reader, org, id string) (*CallRecord, error) {
+	var version int
+	var body []byte
+	err := r.QueryRowContext(ctx, `SELECT version, body FROM calls WHERE org = ? AND id = ?`, orDefault(org), id).Scan(&version, &body)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read call %s: %w", id, err)
+	}
+	return decodeCall(id, version, body)
+}
+
+func decodeCall(id string, version int, body []byte) (*CallRecord, error) {
+	if version > callVersion {
+		return nil, fmt.Errorf("call %s was recorded in version %d, and this program knows %d: use the one that wrote it", id, version, callVersion)
+	}
+	var c CallRecord
+	if err := json.Unmarshal(body, &c); err != nil {
+		return nil, fmt.Errorf("decode call %s: %w", id, err)
+	}
+	return &c, nil
+}
+
+// List is the calls that match, the latest first.
+func List(ctx context.Context, r store.Reader, q Query) ([]Listed, error) {
+	where, args := []string{"org = ?"}, []any{orDefault(q.Org)}
+	for _, f := range []struct{ column, value string }{
+		{"project", q.Project}, {"key", q.Key}, {"run", q.Run}, {"model", q.Model}, {"outcome", q.Outcome},
+	} {
+		if f.value != "" {
+			where, args = append(where, f.column+" = ?"), append(args, f.value)
+		}
+	}
+	if !q.Before.IsZero() {
+		where, args = append(where, "arrived < ?"), append(args, q.Before.UTC().Format(timeText))
+	}
+	if !q.After.IsZero() {
+		where, args = append(where, "arrived >= ?"), append(args, q.After.UTC().Format(timeText))
+	}
+	if q.BeforeLSN > 0 {
+		where, args = append(where, "lsn < ?"), append(args, q.BeforeLSN)
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	rows, err := r.QueryContext(ctx, `SELECT lsn, id, version, body FROM calls WHERE `+strings.Join(where, " AND ")+
+		` ORDER BY lsn DESC LIMIT ?`, append(args, limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("list calls: %w", err)
+	}
+	defer rows.Close()
+	out := []Listed{}
+	for rows.Next() {
+		var l Listed
+		var id string
+		var version int
+		var body []byte
+		if err := rows.Scan(&l.LSN, &id, &version, &body); err != nil {
+			return nil, fmt.Errorf("list calls: %w", err)
+		}
+		c, err := decodeCall(id, version, body)
+		if err != nil {
+			return nil, err
+		}
+		l.CallRecord = *c
+		out = append(out, l)
+	}
+	return out, rows.Err()
+}
