@@ -1,7 +1,13 @@
 // Package tool is what agents use. A [Tool] is one resource, named by URL, with
 // a few [Operation]s; each has a JSON Schema, an effect class and bounds, and an
-// execution of one is an effect. A driver (file, sqlite, fake, later the clouds)
-// is one file in its tool's folder and one line in a table.
+// execution of one is an effect. [Open] makes a tool of its [Spec], a [Set] is the
+// tools of one agent by the names that its model sees, and [Validate] checks
+// arguments before anything runs.
+//
+// This package knows what a model sees; the folders below it know services.
+// `objects`, `table`, `sqldb` and `notify` each declare one small interface and the
+// table of its drivers: a new backend (file, sqlite, fake, later the clouds) is
+// one file there and one line in that table. `effect` is what they share.
 //
 // Whether and when an operation runs is never decided here: `agent` decides, and
 // `engine` writes what must be durable before the first byte leaves.
@@ -12,8 +18,11 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/skein-run/skein/internal/agent"
 	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/tool/effect"
 )
 
 // Operation is one thing that a tool can do, as the model sees it.
@@ -25,7 +34,9 @@ type Operation struct {
 	Basis       string          // what the class rests on, for `skein check`: "create-if-absent by the command's id"
 	Timeout     time.Duration
 	MaxResult   int             // bytes that go back to the model
-	Bound       []price.Reading // the most that one execution can consume; nil is unbounded
+	Bound       []price.Reading // the most that one execution can consume; nil is unbounded, empty is nothing
+
+	compiled *jsonschema.Schema // of Schema; nil where nobody compiled it yet
 }
 
 // Call is one execution.
@@ -44,6 +55,8 @@ type Result struct {
 
 // Tool is a resource that agents may use. It is safe for concurrent use.
 type Tool interface {
+	// Resource says what it works on. It never changes.
+	Resource() Resource
 	// Operations lists what it can do. It never changes.
 	Operations() []Operation
 	// Do executes one operation. It counts what it consumes into [MeterFrom](ctx),
@@ -55,22 +68,27 @@ type Tool interface {
 	Close() error
 }
 
-// Error is a failure whose meaning is known.
-type Error struct {
-	Outcome Outcome
-	Retry   bool          // worth trying again as it is
-	After   time.Duration // what the service asked for
-	Message string        // readable by the model and by people
+// Resource is what a tool works on.
+type Resource struct {
+	Name    string // the tool's: "reports"
+	Kind    string // objects, sql, table, notify, or the name of a built-in
+	URL     string // as configured, without secrets; "" for a built-in
+	Driver  string // the scheme that serves it: file, sqlite, fake; "" for a built-in
+	Cloud   string // the first part of Service: aws, local
+	Service string // finds its price card: `priced_as`, or what the driver is by itself, such as "local/file"
+	// Notional says that the resource is not really there: it is priced as if it were.
+	Notional bool
 }
 
-func (e *Error) Error() string { return e.Message }
+// Error is a failure whose meaning is known.
+type Error = effect.Error
 
 // Outcome is what is known of an effect that failed.
-type Outcome string
+type Outcome = effect.Outcome
 
 // The outcomes.
 const (
-	NotDone Outcome = "not_done" // nothing happened
-	Unknown Outcome = "unknown"  // it may have happened
-	Refused Outcome = "refused"  // the service said no, and will again: the model should hear it
+	NotDone = effect.NotDone // nothing happened
+	Unknown = effect.Unknown // it may have happened
+	Refused = effect.Refused // the service said no, and will again: the model should hear it
 )

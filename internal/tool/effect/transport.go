@@ -1,0 +1,103 @@
+package effect
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+
+	"github.com/skein-run/skein/internal/price"
+)
+
+// Transport counts requests and payload bytes into the meter of each request's
+// context. It stands below every retry, so that what was sent twice is counted
+// twice; the SDKs of clouds take it as their HTTP transport.
+//
+// What an answer says decides how a request counts. Throttled is free at every
+// service known here. An answer that blames the service (5xx) and none at all
+// leave open whether it dealt with the request, so those are [price.Estimated]:
+// the most that they can have cost, to be confirmed.
+type Transport struct {
+	Base  http.RoundTripper // nil is [http.DefaultTransport]
+	Count func(*http.Request) Counts
+}
+
+// Counts is what one request consumes.
+type Counts struct {
+	// Request is counted each time that the request is sent. A reading that is
+	// Reported comes from the answer's own words, counted by whoever reads them;
+	// here it stands for the most that a request without an answer can have cost.
+	Request []price.Reading
+	// Answer is the meter of the bytes of a successful answer's body; "" is none.
+	Answer price.Meter
+}
+
+// RoundTrip sends one request. One that never got a connection is not counted,
+// since no service has seen it; one that the base transport sends again by
+// itself, on a new connection, is counted again.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	base := t.Base
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	meter := MeterFrom(r.Context())
+	counts := t.Count(r)
+	var sent atomic.Int64
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Add(1) }}
+	resp, err := base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	if err != nil {
+		counts.estimate(meter, sent.Load())
+		return nil, err
+	}
+	counts.estimate(meter, sent.Load()-1)
+	switch {
+	case resp.StatusCode >= 500:
+		counts.estimate(meter, 1)
+	case resp.StatusCode != http.StatusTooManyRequests:
+		for _, c := range counts.Request {
+			if c.Source != price.Reported {
+				meter.Count(c.Meter, c.Quantity, c.Source)
+			}
+		}
+	}
+	if counts.Answer != "" && resp.StatusCode/100 == 2 {
+		resp.Body = &countingBody{ReadCloser: resp.Body, meter: meter, as: counts.Answer, left: resp.ContentLength}
+	}
+	return resp, nil
+}
+
+func (c *Counts) estimate(meter *Meter, times int64) {
+	for _, r := range c.Request {
+		meter.Count(r.Meter, r.Quantity*max(0, times), price.Estimated)
+	}
+}
+
+// countingBody counts what came, and estimates what was on its way when the
+// answer broke off: the service has sent it, or says so.
+type countingBody struct {
+	io.ReadCloser
+	meter *Meter
+	as    price.Meter
+	left  int64 // that is still to come; below zero where it is not known
+}
+
+func (b *countingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.meter.Count(b.as, int64(n), price.Counted)
+	b.left -= int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.broken()
+	}
+	return n, err
+}
+
+func (b *countingBody) Close() error {
+	b.broken()
+	return b.ReadCloser.Close()
+}
+
+func (b *countingBody) broken() {
+	b.meter.Count(b.as, max(0, b.left), price.Estimated)
+	b.left = 0
+}

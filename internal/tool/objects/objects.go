@@ -1,0 +1,101 @@
+// Package objects reads and writes objects: bytes under keys in one bucket. A
+// [Bucket] is one place with its driver; [Drivers] is the table of them.
+//
+// Keys are paths with slashes. Whatever a driver does with them, a key cannot
+// lead out of its bucket; see [CheckKey].
+package objects
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/tool/effect"
+	"github.com/skein-run/skein/internal/tool/resource"
+)
+
+// Object is what a list says of one object.
+type Object struct {
+	Key  string `json:"key"`
+	Size int64  `json:"size"`
+}
+
+// Bucket is a place of objects. It is safe for concurrent use. Errors are
+// *[effect.Error]s; what is consumed is counted into the meter of ctx.
+type Bucket interface {
+	// List gives at most limit objects whose keys begin with prefix, in the order
+	// of their keys, and whether there are more.
+	List(ctx context.Context, prefix string, limit int) (list []Object, more bool, err error)
+	// Read gives at most limit bytes from offset on, and the object's whole size.
+	// An offset at or after the end gives no bytes.
+	Read(ctx context.Context, key string, offset, limit int64) (data []byte, size int64, err error)
+	// Create stores data under a key that is free, together with the command that
+	// did it, for ever. Where the key is taken it says so in Created.
+	Create(ctx context.Context, key string, data []byte, command string) (Created, error)
+	// Basis says what the keyed effect of Create rests on.
+	Basis() string
+	// Requests is the most that one call of each method can consume.
+	Requests() Requests
+	// Check is a read that costs next to nothing.
+	Check(ctx context.Context) error
+	Close() error
+}
+
+// Created is how a Create ended.
+type Created struct {
+	Repeat bool // it had been done before, by the same command
+	Taken  bool // the key is somebody else's
+	By     string
+}
+
+// Requests is the most that one call of a method can consume, without the
+// payload's bytes, which are at most Tries times what was asked for.
+type Requests struct {
+	List, Get, Put []price.Reading
+	Tries          int64
+}
+
+// Drivers is every driver of objects.
+func Drivers() []resource.Driver[Bucket] {
+	return []resource.Driver[Bucket]{
+		{Scheme: "file", Service: "local/file", Form: "file:///folder", Open: openFile},
+		{Scheme: "fake", Service: "local/fake", Form: "fake://host:port/bucket", Open: openFake},
+	}
+}
+
+// CheckKey refuses a key that is not a plain path below its bucket.
+func CheckKey(key string) error {
+	why := ""
+	switch {
+	case key == "":
+		why = "is empty"
+	case len(key) > 1024:
+		why = "is longer than 1024 bytes"
+	case !utf8.ValidString(key) || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }):
+		why = "has characters that keys cannot have"
+	case strings.HasPrefix(key, "/"):
+		why = "begins with a slash; keys are relative to the bucket"
+	}
+	for part := range strings.SplitSeq(key, "/") {
+		if why == "" && (part == "" || part == "." || part == "..") {
+			why = "has an empty, \".\" or \"..\" part; keys are plain paths below the bucket"
+		}
+	}
+	if why == "" {
+		return nil
+	}
+	return &effect.Error{Outcome: effect.Refused, Message: fmt.Sprintf("the key %q %s", cut(key, 80), why)}
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
+func notThere(key string) error {
+	return &effect.Error{Outcome: effect.Refused, Message: fmt.Sprintf("there is no object %q", cut(key, 200))}
+}

@@ -1,0 +1,161 @@
+package tool
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Spec is what stands in skein.yaml under `tools.NAME`: one resource and how it
+// may be used. The built-ins `calculate` and `todo` need none.
+type Spec struct {
+	Objects string `yaml:"objects,omitempty" json:"objects,omitempty"` // file:///path, fake://host:port/bucket
+	SQL     string `yaml:"sql,omitempty" json:"sql,omitempty"`         // sqlite:path
+	Table   string `yaml:"table,omitempty" json:"table,omitempty"`     // sqlite:path?table=…&partition_key=…, fake://host:port/table?partition_key=…
+	Notify  string `yaml:"notify,omitempty" json:"notify,omitempty"`   // file:folder, fake://host:port/topic?dedup=id
+
+	Access      string `yaml:"access,omitempty" json:"access,omitempty"`           // read or write; objects and sql are read, table and notify write, where it is not stated
+	PricedAs    string `yaml:"priced_as,omitempty" json:"priced_as,omitempty"`     // cloud/service/region, such as aws/s3/us-east-1
+	Description string `yaml:"description,omitempty" json:"description,omitempty"` // what the model should know of it
+	Limits      Limits `yaml:"limits,omitempty" json:"limits,omitzero"`
+}
+
+// Limits bound one execution. Zero members have the defaults of [Open].
+type Limits struct {
+	Timeout   time.Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
+	MaxResult int           `yaml:"max_result,omitempty" json:"max_result,omitempty"` // bytes that go back to the model
+	Rows      int           `yaml:"rows,omitempty" json:"rows,omitempty"`             // sql, table, objects: rows, items or keys
+}
+
+// The limits where none are stated.
+const (
+	defaultTimeout   = 30 * time.Second
+	defaultMaxResult = 32 << 10
+	defaultRows      = 200
+	mostResult       = 1 << 20
+	mostRows         = 10_000
+	leastResult      = 256
+)
+
+// kinds is every kind of resource: the field that names its URL, what it may do
+// where `access` is not stated, and how to open it.
+var kinds = []kind{
+	{"objects", func(s *Spec) string { return s.Objects }, "read", true, openObjects},
+	{"sql", func(s *Spec) string { return s.SQL }, "read", true, openSQL},
+	{"table", func(s *Spec) string { return s.Table }, "write", true, openTable},
+	{"notify", func(s *Spec) string { return s.Notify }, "write", false, openNotify},
+}
+
+type kind struct {
+	name   string
+	url    func(*Spec) string
+	access string
+	rows   bool // its results have rows, items or keys to limit
+	open   func(name, rawURL string, spec Spec) (Tool, error)
+}
+
+// A tool's name is the beginning of its operations' names, and providers allow
+// 64 characters for those.
+var toolName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+
+// Open makes a tool of its configuration. An error names the field that is
+// wrong, below `tools.NAME`, and what would be right.
+func Open(name string, spec Spec) (Tool, error) {
+	if !toolName.MatchString(name) {
+		return nil, fmt.Errorf("tools.%s: a tool's name is a small letter and then up to 39 of a-z, 0-9 and _", name)
+	}
+	rows := spec.Limits.Rows != 0
+	if err := spec.Limits.fill(name); err != nil {
+		return nil, err
+	}
+	var used []kind
+	for _, k := range kinds {
+		if k.url(&spec) != "" {
+			used = append(used, k)
+		}
+	}
+	if builtin := builtins[name]; builtin != nil {
+		switch {
+		case len(used) > 0:
+			return nil, fmt.Errorf("tools.%s: this is the name of a built-in tool, which has no resource: choose another name for it", name)
+		case spec.Access != "" || spec.PricedAs != "" || spec.Description != "":
+			return nil, fmt.Errorf("tools.%s: the built-in tool takes limits only: leave access, priced_as and description out", name)
+		case rows:
+			return nil, fmt.Errorf("tools.%s.limits.rows: the tool has no rows: leave it out", name)
+		}
+		return builtin(spec.Limits), nil
+	}
+	switch len(used) {
+	case 0:
+		return nil, fmt.Errorf("tools.%s: name its resource with one of objects, sql, table or notify, such as {objects: \"file:///reports\"}; the built-ins without one are %s",
+			name, strings.Join(Builtins(), " and "))
+	case 1:
+	default:
+		return nil, fmt.Errorf("tools.%s: both %s and %s are given: a tool is one resource, so make two of it", name, used[0].name, used[1].name)
+	}
+	k := used[0]
+	if rows && !k.rows {
+		return nil, fmt.Errorf("tools.%s.limits.rows: %s has no rows: leave it out", name, k.name)
+	}
+	switch spec.Access {
+	case "":
+		spec.Access = k.access
+	case "read", "write":
+	default:
+		return nil, fmt.Errorf("tools.%s.access: %q is neither read nor write", name, spec.Access)
+	}
+	if err := checkPricedAs(name, spec.PricedAs); err != nil {
+		return nil, err
+	}
+	t, err := k.open(name, k.url(&spec), spec)
+	if err != nil {
+		return nil, fmt.Errorf("tools.%s.%w", name, err)
+	}
+	return t, nil
+}
+
+// fill puts defaults where nothing is stated and refuses what cannot be meant.
+func (l *Limits) fill(name string) error {
+	if l.Timeout == 0 {
+		l.Timeout = defaultTimeout
+	}
+	if l.MaxResult == 0 {
+		l.MaxResult = defaultMaxResult
+	}
+	if l.Rows == 0 {
+		l.Rows = defaultRows
+	}
+	switch {
+	case l.Timeout < 0 || l.Timeout > time.Hour:
+		return fmt.Errorf("tools.%s.limits.timeout: %s is not between 0 and 1h", name, l.Timeout)
+	case l.MaxResult < leastResult || l.MaxResult > mostResult:
+		return fmt.Errorf("tools.%s.limits.max_result: %d is not between %d and %d bytes", name, l.MaxResult, leastResult, mostResult)
+	case l.Rows < 1 || l.Rows > mostRows:
+		return fmt.Errorf("tools.%s.limits.rows: %d is not between 1 and %d", name, l.Rows, mostRows)
+	}
+	return nil
+}
+
+func checkPricedAs(name, key string) error {
+	if key == "" {
+		return nil
+	}
+	parts := strings.Split(key, "/")
+	if len(parts) != 3 || slices.Contains(parts, "") {
+		return fmt.Errorf("tools.%s.priced_as: %q is not cloud/service/region, such as aws/s3/us-east-1", name, key)
+	}
+	return nil
+}
+
+// resourceOf describes what a tool works on; own is the service that the driver
+// is by itself.
+func resourceOf(name, kind, shownURL, driver, own, pricedAs string) Resource {
+	r := Resource{Name: name, Kind: kind, URL: shownURL, Driver: driver, Service: own}
+	if pricedAs != "" {
+		r.Service, r.Notional = pricedAs, true
+	}
+	r.Cloud, _, _ = strings.Cut(r.Service, "/")
+	return r
+}

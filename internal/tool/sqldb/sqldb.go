@@ -1,0 +1,62 @@
+// Package sqldb asks SQL databases questions. A [DB] is one database with its
+// driver; [Drivers] is the table of those.
+//
+// The text of a query comes from a model, so it is never trusted: a driver opens
+// the database read-only, by what the database itself enforces, runs one
+// statement at a time, and stops it at its limits. Values are parameters.
+package sqldb
+
+import (
+	"context"
+
+	"github.com/skein-run/skein/internal/tool/resource"
+)
+
+// DB is a database that can be read. It is safe for concurrent use. Errors are
+// *[effect.Error]s; what is consumed is counted into the meter of ctx.
+type DB interface {
+	// Query runs one statement that only reads, with its parameters: texts,
+	// json.Numbers, bools and nils.
+	Query(ctx context.Context, text string, params []any, limits Limits) (Rows, error)
+	// Tables describes what can be queried.
+	Tables(ctx context.Context) ([]Table, error)
+	// Dialect is the SQL that it speaks, as a model knows it: "SQLite".
+	Dialect() string
+	// Basis says what keeps a query from writing.
+	Basis() string
+	// Check is a read that costs next to nothing.
+	Check(ctx context.Context) error
+	Close() error
+}
+
+// Limits bound a query's result.
+type Limits struct {
+	Rows  int
+	Bytes int // of the rows as JSON
+}
+
+// Rows is a query's result.
+type Rows struct {
+	Columns []string
+	Rows    [][]byte // each a JSON array
+	More    bool     // the result was cut at a limit
+}
+
+// Table describes a table or view.
+type Table struct {
+	Name    string   `json:"name"`
+	Columns []Column `json:"columns"`
+}
+
+// Column describes a column.
+type Column struct {
+	Name string `json:"name"`
+	Type string `json:"type,omitempty"`
+}
+
+// Drivers is every driver of SQL databases.
+func Drivers() []resource.Driver[DB] {
+	return []resource.Driver[DB]{
+		{Scheme: "sqlite", Service: "local/sqlite", Form: "sqlite:path", Open: openSQLite},
+	}
+}

@@ -1,0 +1,231 @@
+package table
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/tool/effect"
+	"github.com/skein-run/skein/internal/tool/resource"
+	"github.com/skein-run/skein/internal/tool/sqldb"
+)
+
+// sqliteTable is a table of items in an SQLite file: the key attributes as
+// columns, the item as JSON, and the command that created it.
+type sqliteTable struct {
+	names Names
+	table string             // quoted
+	conn  chan *sqlite3.Conn // the one connection, for whoever takes it
+}
+
+func openSQLite(u *resource.URL) (Table, error) {
+	n, err := names(u)
+	if err != nil {
+		return nil, err
+	}
+	name := u.Options["table"]
+	if !attribute.MatchString(name) {
+		return nil, fmt.Errorf("table=%s: name the table in the file, such as findings", name)
+	}
+	for _, key := range []string{n.Partition, n.Sort} {
+		if key == "item" || key == "command" {
+			return nil, fmt.Errorf("%q cannot be a key attribute: the table has a column of that name", key)
+		}
+	}
+	path, err := u.Local()
+	if err != nil {
+		return nil, err
+	}
+	mode := "ro"
+	if u.Write {
+		mode = "rwc"
+	}
+	conn, err := sqlite3.Open(sqldb.FileURI(path, "mode="+mode))
+	if err != nil {
+		return nil, fmt.Errorf("open the file: %w", err)
+	}
+	t := &sqliteTable{n, sqlite3.QuoteIdentifier(name), make(chan *sqlite3.Conn, 1)}
+	if err := t.prepare(conn, u.Write); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	t.conn <- conn
+	return t, nil
+}
+
+// prepare makes the table where it is missing and sees that it has the columns
+// that are needed.
+func (t *sqliteTable) prepare(conn *sqlite3.Conn, write bool) error {
+	if err := conn.BusyTimeout(5 * time.Second); err != nil {
+		return fmt.Errorf("set the busy timeout: %w", err)
+	}
+	keys := sqlite3.QuoteIdentifier(t.names.Partition)
+	columns := keys + " TEXT NOT NULL"
+	if t.names.Sort != "" {
+		sort := sqlite3.QuoteIdentifier(t.names.Sort)
+		keys, columns = keys+", "+sort, columns+", "+sort+" TEXT NOT NULL"
+	}
+	if write {
+		// EXTRA also syncs the folder, without which a power cut can bring an old
+		// journal back and undo what was said to be done.
+		if err := conn.Exec("PRAGMA synchronous = EXTRA; CREATE TABLE IF NOT EXISTS " + t.table + " (" + columns +
+			", item TEXT NOT NULL, command TEXT NOT NULL, PRIMARY KEY (" + keys + ")) WITHOUT ROWID"); err != nil {
+			return fmt.Errorf("make the table: %w", err)
+		}
+	}
+	stmt, _, err := conn.Prepare("SELECT " + keys + ", item, command FROM " + t.table + " LIMIT 0")
+	if err != nil {
+		return fmt.Errorf("the table has not the columns %s, item and command: %w", keys, err)
+	}
+	return stmt.Close()
+}
+
+func (t *sqliteTable) Names() Names { return t.names }
+
+func (t *sqliteTable) Get(ctx context.Context, key Key) (item json.RawMessage, err error) {
+	err = t.use(ctx, "get an item", effect.NotDone, func(conn *sqlite3.Conn) error {
+		item, _, err = t.get(conn, key)
+		return err
+	})
+	if err == nil {
+		consumed(ctx, price.MeterReads, price.MeterReadUnits, len(item), ReadUnit)
+	}
+	return item, err
+}
+
+func (t *sqliteTable) get(conn *sqlite3.Conn, key Key) (item json.RawMessage, command string, err error) {
+	where, values := t.where(key)
+	err = run(conn, "SELECT item, command FROM "+t.table+where, values, func(s *sqlite3.Stmt) {
+		item, command = json.RawMessage(s.ColumnText(0)), s.ColumnText(1)
+	})
+	return item, command, err
+}
+
+func (t *sqliteTable) Query(ctx context.Context, partition string, limit int) (items []json.RawMessage, more bool, err error) {
+	where, values, size := "", []string{}, 0
+	if partition != "" {
+		where, values = " WHERE "+sqlite3.QuoteIdentifier(t.names.Partition)+" = ?", []string{partition}
+	}
+	order := " ORDER BY " + sqlite3.QuoteIdentifier(t.names.Partition)
+	if t.names.Sort != "" {
+		order += ", " + sqlite3.QuoteIdentifier(t.names.Sort)
+	}
+	err = t.use(ctx, "query items", effect.NotDone, func(conn *sqlite3.Conn) error {
+		return run(conn, fmt.Sprintf("SELECT item FROM %s%s%s LIMIT %d", t.table, where, order, limit+1), values, func(s *sqlite3.Stmt) {
+			item := json.RawMessage(s.ColumnText(0))
+			size += len(item)
+			items = append(items, item)
+		})
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	consumed(ctx, price.MeterReads, price.MeterReadUnits, size, ReadUnit)
+	if len(items) > limit {
+		return items[:limit], true, nil
+	}
+	return items, false, nil
+}
+
+func (t *sqliteTable) Create(ctx context.Context, key Key, item json.RawMessage, command string) (c Created, err error) {
+	columns, marks, values := sqlite3.QuoteIdentifier(t.names.Partition), "?", []string{key.Partition}
+	if t.names.Sort != "" {
+		columns, marks, values = columns+", "+sqlite3.QuoteIdentifier(t.names.Sort), "?, ?", append(values, key.Sort)
+	}
+	insert := "INSERT INTO " + t.table + " (" + columns + ", item, command) VALUES (" + marks + ", ?, ?) ON CONFLICT DO NOTHING"
+	err = t.use(ctx, "put an item", effect.Unknown, func(conn *sqlite3.Conn) error {
+		if err := run(conn, insert, append(values, string(item), command), nil); err != nil {
+			return err
+		}
+		if conn.Changes() == 1 {
+			return nil
+		}
+		c.Item, c.By, err = t.get(conn, key)
+		c.Repeat, c.Taken = c.By == command, c.By != command
+		return err
+	})
+	// A write that its condition refuses costs as much as one that is done.
+	consumed(ctx, price.MeterWrites, price.MeterWriteUnits, len(item), WriteUnit)
+	return c, err
+}
+
+func (t *sqliteTable) where(key Key) (string, []string) {
+	if t.names.Sort == "" {
+		return " WHERE " + sqlite3.QuoteIdentifier(t.names.Partition) + " = ?", []string{key.Partition}
+	}
+	return " WHERE " + sqlite3.QuoteIdentifier(t.names.Partition) + " = ? AND " + sqlite3.QuoteIdentifier(t.names.Sort) + " = ?",
+		[]string{key.Partition, key.Sort}
+}
+
+// use does something with the connection; ctx interrupts it. A failed statement
+// has changed nothing, unless its commit failed: outcome says what is then known.
+func (t *sqliteTable) use(ctx context.Context, doing string, outcome effect.Outcome, do func(*sqlite3.Conn) error) error {
+	select {
+	case <-ctx.Done():
+		return effect.Ended(ctx, effect.NotDone, doing)
+	case conn, ok := <-t.conn:
+		if !ok {
+			return &effect.Error{Outcome: effect.NotDone, Message: doing + ": the tool is closed"}
+		}
+		defer func() { t.conn <- conn }()
+		defer conn.SetInterrupt(conn.SetInterrupt(ctx))
+		err := do(conn)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return effect.Ended(ctx, outcome, doing)
+		case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.READONLY), errors.Is(err, sqlite3.FULL):
+			return &effect.Error{Outcome: effect.NotDone, Retry: errors.Is(err, sqlite3.BUSY), Message: doing + ": " + plain(err), Cause: err}
+		}
+		return &effect.Error{Outcome: outcome, Message: doing + ": " + plain(err), Cause: err}
+	}
+}
+
+// run executes one statement with text parameters.
+func run(conn *sqlite3.Conn, text string, values []string, row func(*sqlite3.Stmt)) (err error) {
+	stmt, _, err := conn.Prepare(text)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stmt.Close()) }()
+	for i, v := range values {
+		if err := stmt.BindText(i+1, v); err != nil {
+			return err
+		}
+	}
+	for stmt.Step() {
+		if row != nil {
+			row(stmt)
+		}
+	}
+	return stmt.Err()
+}
+
+func plain(err error) string { return strings.TrimPrefix(err.Error(), "sqlite3: ") }
+
+func (t *sqliteTable) Basis() string {
+	return "create-if-absent on the primary key; the row keeps the command's id"
+}
+
+func (t *sqliteTable) Tries() int64 { return 1 }
+
+func (t *sqliteTable) Check(ctx context.Context) error {
+	return t.use(ctx, "read the table", effect.NotDone, func(conn *sqlite3.Conn) error {
+		return run(conn, "SELECT 1 FROM "+t.table+" LIMIT 1", nil, nil)
+	})
+}
+
+func (t *sqliteTable) Close() error {
+	conn, ok := <-t.conn
+	if !ok {
+		return nil
+	}
+	close(t.conn)
+	return conn.Close()
+}
