@@ -1,0 +1,90 @@
+package fakecloud
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const usageText = `fakecloud stands in for model providers, an object store, a table and a topic.
+
+Usage: fakecloud [--listen ADDR] [--dir DIR] [--objects [BUCKET=]DIR]... [--require-key KEY] [--pace DURATION]
+
+It prints its address and serves until it is interrupted. In --dir it appends
+log.jsonl, one line for each thing it served, and writes its address to "address".
+
+  fakecloud --listen 127.0.0.1:7900 --objects filings=examples/analyst/filings
+  curl -s 127.0.0.1:7900/openai/v1/chat/completions -H 'Authorization: Bearer x' \
+    -d '{"model":"gpt-5.1","messages":[{"role":"user","content":"say hello"}]}'
+  curl -s 127.0.0.1:7900/faults -d '{"service":"openai","kind":"cut","count":1,"after_chunks":12}'
+
+Flags:
+`
+
+// Command runs a stand-in from the command line until ctx ends.
+func Command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fl := flag.NewFlagSet("fakecloud", flag.ContinueOnError)
+	fl.SetOutput(stderr)
+	var o Options
+	listen := fl.String("listen", "127.0.0.1:7900", "address to serve on; port 0 takes a free one")
+	fl.StringVar(&o.Dir, "dir", "", "folder of log.jsonl and address; without it the log is kept in memory")
+	fl.StringVar(&o.RequireKey, "require-key", "", "the one API key that the providers accept; without it any")
+	fl.DurationVar(&o.Pace, "pace", 0, "pause between chunks of a streamed answer, such as 10ms")
+	o.Buckets = map[string]fs.FS{}
+	fl.Func("objects", "a bucket's content, as BUCKET=DIR, or DIR for a bucket of the folder's name; may be repeated", func(v string) error {
+		bucket, dir, named := strings.Cut(v, "=")
+		if !named {
+			bucket, dir = filepath.Base(filepath.Clean(v)), v
+		}
+		if info, err := os.Stat(dir); err != nil {
+			return err
+		} else if !info.IsDir() {
+			return fmt.Errorf("%s is not a folder", dir)
+		}
+		o.Buckets[bucket] = os.DirFS(dir)
+		return nil
+	})
+	fl.Usage = func() {
+		fmt.Fprint(stderr, usageText)
+		fl.PrintDefaults()
+	}
+	if err := fl.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}
+	if fl.NArg() > 0 {
+		return fmt.Errorf("fakecloud takes flags only, not %q", fl.Arg(0))
+	}
+	return run(ctx, *listen, o, stdout)
+}
+
+func run(ctx context.Context, listen string, o Options, stdout io.Writer) (err error) {
+	s, err := New(o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w: choose another address with --listen", listen, err)
+	}
+	address := l.Addr().String()
+	if o.Dir != "" {
+		if err := os.WriteFile(filepath.Join(o.Dir, "address"), []byte(address+"\n"), 0o644); err != nil {
+			return errors.Join(fmt.Errorf("write the address: %w", err), l.Close())
+		}
+	}
+	if _, err := fmt.Fprintf(stdout, "fakecloud serves on http://%s\n", address); err != nil {
+		return errors.Join(fmt.Errorf("print the address: %w", err), l.Close())
+	}
+	return s.Serve(ctx, l)
+}

@@ -1,0 +1,164 @@
+// Package fakecloud stands in for what Skein buys: two model providers, an
+// object store, a document table and a notification topic, over real HTTP and
+// real SSE. It runs as a process of its own, takes faults to order, and keeps a
+// [Log] on disk of what it served, which is the judge of tests and demo.
+//
+// It shares no code with Skein's wire formats, dispatch or engine, so that it is
+// an independent witness; only the names of meters are common, because the two
+// sides are compared by them.
+//
+//	POST /openai/v1/chat/completions      OpenAI Chat Completions, streamed or not
+//	GET  /openai/v1/models
+//	POST /anthropic/v1/messages           Anthropic Messages, streamed or not
+//	GET  /anthropic/v1/models
+//
+//	GET  /objects/{bucket}?prefix=P       {"objects":[{"key","size","etag"}]}
+//	GET  /objects/{bucket}/{key...}       the bytes; Range is honoured
+//	PUT  /objects/{bucket}/{key...}       If-None-Match: * → 201, or 412 with X-Stored-Command
+//	POST /tables/{table}/items?key=F      {"item":{…}}: created if absent under item[F] → 201, or 409 {"item","command"}
+//	GET  /tables/{table}/items/{key}      {"item","command"} or 404
+//	GET  /tables/{table}/items?limit=N    {"items":[{"item","command"}]}
+//	POST /topics/{topic}[?dedup=id]       {"subject","message"} → 202 {"id","duplicate"}
+//
+//	POST /faults   order a [Fault]        GET /faults   DELETE /faults
+//	GET  /log      every [Line], with ?after=N those after line N
+//	GET  /usage    what each attempt and effect consumed, see [Consumed]
+//	GET  /healthz
+//
+// Requests to services carry X-Skein-Command and X-Skein-Effect, requests to
+// models X-Client-Request-Id; they are what log and usage know a request by.
+// The answers of the models come from package analyst, which sees the request
+// and nothing else.
+package fakecloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Options say what a stand-in serves. The zero value works: no objects, a log in
+// memory only, any key accepted, no pause between chunks.
+type Options struct {
+	Dir        string           // where log.jsonl is appended; empty: the log is kept in memory only
+	Buckets    map[string]fs.FS // the objects there are at the start, by bucket
+	RequireKey string           // the one credential that providers accept; empty: any that is not empty
+	Pace       time.Duration    // between chunks of a streamed answer
+	Now        func() time.Time // the clock of log lines; nil is the system's
+}
+
+// Server is a running stand-in. It is an [http.Handler], safe for concurrent use;
+// its state lives as long as it does.
+type Server struct {
+	opts   Options
+	log    *Log
+	faults faults
+	cache  promptCache
+	ids    ids
+
+	objects objectStore
+	tables  tableStore
+	topics  topicStore
+
+	mux http.Handler
+}
+
+// New makes a stand-in with empty tables and topics.
+func New(o Options) (*Server, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	path := ""
+	if o.Dir != "" {
+		path = filepath.Join(o.Dir, "log.jsonl")
+	}
+	log, err := openLog(path, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{opts: o, log: log}
+	if err := s.objects.fill(o.Buckets); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	s.mux = s.routes()
+	return s, nil
+}
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /openai/v1/chat/completions", s.model(chatFormat{}))
+	mux.HandleFunc("GET /openai/v1/models", s.listChatModels)
+	mux.HandleFunc("POST /anthropic/v1/messages", s.model(messagesFormat{}))
+	mux.HandleFunc("GET /anthropic/v1/models", s.listMessagesModels)
+
+	mux.HandleFunc("GET /objects/{bucket}", s.service("objects", "list", s.listObjects))
+	mux.HandleFunc("GET /objects/{bucket}/{key...}", s.service("objects", "get", s.getObject))
+	mux.HandleFunc("PUT /objects/{bucket}/{key...}", s.service("objects", "put", s.putObject))
+	mux.HandleFunc("POST /tables/{table}/items", s.service("table", "put", s.putItem))
+	mux.HandleFunc("GET /tables/{table}/items/{key...}", s.service("table", "get", s.getItem))
+	mux.HandleFunc("GET /tables/{table}/items", s.service("table", "scan", s.scanItems))
+	mux.HandleFunc("POST /topics/{topic}", s.service("notify", "publish", s.publish))
+
+	mux.HandleFunc("POST /faults", s.orderFault)
+	mux.HandleFunc("GET /faults", s.listFaults)
+	mux.HandleFunc("DELETE /faults", s.clearFaults)
+	mux.HandleFunc("GET /log", s.serveLog)
+	mux.HandleFunc("GET /usage", s.serveUsage)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	return mux
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Log is what was served so far.
+func (s *Server) Log() *Log { return s.log }
+
+// Order makes a fault happen; see [Fault]. It returns the fault's id.
+func (s *Server) Order(f Fault) (string, error) { return s.faults.order(f, s.opts.Now()) }
+
+// Clear takes back all faults, and lets answers that stall go on to their end.
+func (s *Server) Clear() { s.faults.clear() }
+
+// Close closes the log. Requests that are still being answered are not logged.
+func (s *Server) Close() error { return s.log.Close() }
+
+// Serve answers on l until ctx ends, and then lets running requests end for at
+// most two seconds.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		s.Clear()
+		grace, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		err := srv.Shutdown(grace)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = srv.Close()
+		}
+		done <- err
+	}()
+	err := srv.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
+		return <-done
+	}
+	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+}
+
+// credential is the key that r brings in either provider's way.
+func credential(r *http.Request) string {
+	if k := r.Header.Get("X-Api-Key"); k != "" {
+		return k
+	}
+	if k, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return strings.TrimSpace(k)
+	}
+	return ""
+}

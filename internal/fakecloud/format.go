@@ -1,0 +1,155 @@
+package fakecloud
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/skein-run/skein/internal/fakecloud/analyst"
+)
+
+// ask is a model request after its format has been taken off.
+type ask struct {
+	analyst.Request
+	model      string
+	stream     bool
+	wantsUsage bool     // at the end of the stream, where that is asked for
+	maxOutput  int64    // tokens, reasoning included; 0 is no cap
+	stop       []string // ends the text where one of them comes
+	reasoning  int64    // tokens that the model thinks before it answers
+	showsThink bool     // and shows, as a part of its own
+
+	toolMark string         // how long to cache up to the end of the tools
+	marks    map[int]string // and up to the end of a turn
+}
+
+// stopKind is why an answer ended, in no provider's words.
+type stopKind string
+
+const (
+	stopEnd      stopKind = "end"
+	stopTools    stopKind = "tools"
+	stopLength   stopKind = "length"
+	stopSequence stopKind = "sequence"
+)
+
+// answer is what a provider says.
+type answer struct {
+	ask     *ask
+	id      string // of the answer
+	request string // of the request, in its header
+	created int64
+	parts   []analyst.Part
+	stop    stopKind
+	matched string // the stop sequence
+	usage   Usage
+}
+
+// format is a provider's way of speaking.
+type format interface {
+	// provider names the stand-in and the operation, for log and faults.
+	provider() (service, op string)
+	// decode reads a request, or says what is wrong with it as the provider would.
+	decode(h http.Header, body []byte) (*ask, *apiError)
+	// automatic reports whether prompts are cached without being marked.
+	automatic() bool
+	// sizes are the bytes of text and of arguments in one chunk, about.
+	sizes() (text, args int)
+	// ids gives an answer, and each of its calls, ids of the provider's form.
+	ids(g *ids, a *answer)
+	// header is what every answer carries besides its content type.
+	header(requestID string) map[string]string
+	whole(a *answer) []byte
+	failure(e *apiError, requestID string) []byte
+	open(a *answer) streamer
+}
+
+// streamer frames one streamed answer.
+type streamer interface {
+	prelude() []byte
+	piece(p piece) []byte
+	end() []byte
+	failure(e *apiError) []byte
+	garbage() []byte
+}
+
+// piece is a part of an answer's part: what one content chunk holds.
+type piece struct {
+	part        int
+	kind        analyst.Kind
+	id, name    string // of a call
+	text        string // of a call: of its arguments
+	first, last bool   // of its part
+}
+
+// apiError is an error in the provider's own words.
+type apiError struct {
+	status        int
+	kind, code    string
+	param         string
+	message       string
+	retryAfterSec string
+}
+
+func invalid(param, message string, args ...any) *apiError {
+	return &apiError{status: http.StatusBadRequest, kind: "invalid_request_error", param: param,
+		message: fmt.Sprintf(message, args...)}
+}
+
+// split cuts an answer into pieces of about size bytes, at spaces in text. No
+// piece ends inside a character.
+func split(parts []analyst.Part, textSize, argsSize int) []piece {
+	var out []piece
+	for i, p := range parts {
+		text, size := p.Text, textSize
+		if p.Kind == analyst.Call {
+			text, size = string(p.Args), argsSize
+		}
+		first := true
+		for first || text != "" {
+			n := cutAt(text, size, p.Kind != analyst.Call)
+			out = append(out, piece{part: i, kind: p.Kind, id: p.ID, name: p.Name,
+				text: text[:n], first: first, last: n == len(text)})
+			text, first = text[n:], false
+		}
+	}
+	return out
+}
+
+func cutAt(s string, size int, words bool) int {
+	if len(s) <= size {
+		return len(s)
+	}
+	if words {
+		for i := max(1, size-2); i < len(s) && i < size+16; i++ {
+			if s[i] == ' ' || s[i] == '\n' {
+				return i
+			}
+		}
+	}
+	for size < len(s) && runeStart(s, size) != size {
+		size++
+	}
+	return size
+}
+
+// ids makes names that are new in this process and look like a provider's.
+type ids struct{ n atomic.Int64 }
+
+func (g *ids) next(prefix string, length int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", prefix, g.n.Add(1)))
+	text := new(big.Int).SetBytes(sum[:]).Text(62)
+	return prefix + text[:length]
+}
+
+// mustJSON encodes values that this package made itself and that always encode.
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("fakecloud: encode %T: %v", v, err))
+	}
+	return b
+}
