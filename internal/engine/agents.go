@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/skein-run/skein/internal/agent"
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/money"
+	"github.com/skein-run/skein/internal/store"
+	"github.com/skein-run/skein/internal/tool"
+)
+
+// AgentOptions is an agent as skein.yaml has it.
+type AgentOptions struct {
+	Model     string       `yaml:"model"`
+	Goal      string       `yaml:"goal"`             // a template over the run's inputs: {{.company}}
+	System    string       `yaml:"system,omitempty"` // what holds for every run
+	Tools     []string     `yaml:"tools,omitempty"`
+	Limits    LimitOptions `yaml:"limits,omitempty"`
+	OutputCap int64        `yaml:"output_cap,omitempty"` // tokens of one answer; default the model's
+}
+
+// LimitOptions bound each run of an agent.
+type LimitOptions struct {
+	Budget string        `yaml:"budget,omitempty"` // such as "0.50 USD"; hard
+	Steps  int           `yaml:"steps,omitempty"`  // model answers; default 100
+	Time   time.Duration `yaml:"time,omitempty"`   // such as 30m; default 1h
+}
+
+// Agent is a definition that is ready to run.
+type Agent struct {
+	Definition agent.Definition
+	Hash       string
+	Set        *tool.Set
+	goal       *template.Template
+	inputs     []string // the names that the goal mentions
+}
+
+// NewAgent builds an agent of its options and the tools that it lists, or says
+// everything that is wrong with it.
+func NewAgent(name string, o AgentOptions, tools map[string]tool.Tool) (*Agent, error) {
+	var errs []error
+	wrong := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("agents.%s.%s: %s", name, field, fmt.Sprintf(format, args...)))
+	}
+	if o.Model == "" {
+		wrong("model", "is missing; name one of models")
+	}
+	if o.Goal == "" {
+		wrong("goal", "is missing; say in words what a run is to achieve")
+	}
+	goal, err := template.New(name).Option("missingkey=error").Parse(o.Goal)
+	if err != nil {
+		wrong("goal", "is no valid template: %v", err)
+	}
+	def := agent.Definition{Name: name, Model: o.Model, System: o.System, OutputCap: o.OutputCap,
+		Limits: agent.Limits{Steps: o.Limits.Steps, Time: o.Limits.Time}}
+	if def.Limits.Steps == 0 {
+		def.Limits.Steps = 100
+	}
+	if def.Limits.Time == 0 {
+		def.Limits.Time = time.Hour
+	}
+	if o.Limits.Budget != "" {
+		if def.Limits.Budget, err = money.ParseWithCurrency(o.Limits.Budget); err != nil {
+			wrong("limits.budget", "%v", err)
+		} else if def.Limits.Budget.Sign() <= 0 {
+			wrong("limits.budget", "%q must be more than nothing", o.Limits.Budget)
+		}
+	}
+	mine := map[string]tool.Tool{}
+	for _, t := range o.Tools {
+		if mine[t] = tools[t]; mine[t] == nil {
+			delete(mine, t)
+			wrong("tools", "%q is not there; there are: %s", t, strings.Join(slices.Sorted(maps.Keys(tools)), ", "))
+		}
+	}
+	set, err := tool.NewSet(mine)
+	if err != nil {
+		wrong("tools", "%v", err)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	for _, s := range set.Specs() {
+		_, op, _ := set.Lookup(s.Name)
+		def.Tools = append(def.Tools, agent.Operation{Name: s.Name, Description: s.Description, Schema: s.Schema, Class: op.Class})
+	}
+	body, err := json.Marshal(def)
+	if err != nil {
+		return nil, fmt.Errorf("agents.%s: %w", name, err)
+	}
+	return &Agent{Definition: def, Hash: digest(body), Set: set, goal: goal, inputs: mentioned(o.Goal)}, nil
+}
+
+// mentioned lists the {{.names}} of a goal, for messages.
+func mentioned(goal string) []string {
+	var names []string
+	for _, part := range strings.Split(goal, "{{")[1:] {
+		inside, _, _ := strings.Cut(part, "}}")
+		for _, word := range strings.Fields(inside) {
+			if name := strings.TrimPrefix(word, "."); name != word && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// expand is the goal of a run with these inputs.
+func (a *Agent) expand(input map[string]string) (string, error) {
+	for _, name := range a.inputs {
+		if _, ok := input[name]; !ok {
+			return "", fmt.Errorf("%w: the goal of agent %q needs the input %q; give it as --input %s=…", ErrBadInput, a.Definition.Name, name, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(input)) {
+		if !slices.Contains(a.inputs, name) {
+			return "", fmt.Errorf("%w: agent %q has no input %q; its goal takes: %s", ErrBadInput, a.Definition.Name, name, strings.Join(a.inputs, ", "))
+		}
+	}
+	var b bytes.Buffer
+	if err := a.goal.Execute(&b, input); err != nil {
+		return "", fmt.Errorf("%w: the goal of agent %q: %w", ErrBadInput, a.Definition.Name, err)
+	}
+	return b.String(), nil
+}
+
+// DefinitionKind is the kind of record that keeps a definition, by its hash.
+const DefinitionKind = "definition"
+
+// Definitions is the view of agents' definitions by hash.
+var Definitions = store.View{
+	Name: "definitions", Version: 1, Kinds: []string{DefinitionKind}, Tables: []string{"definitions"},
+	Schema: []string{`CREATE TABLE definitions (org TEXT NOT NULL, hash TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (org, hash)) WITHOUT ROWID`},
+	Apply: func(ctx context.Context, tx store.Tx, r *store.Record) error {
+		var d agent.Definition
+		if err := json.Unmarshal(r.Body, &d); err != nil {
+			return fmt.Errorf("decode an agent's definition: %w", err)
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO definitions (org, hash, name, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			r.Org, digest(r.Body), d.Name, r.Body)
+		return err
+	},
+}
+
+// definition finds a stored definition by its hash.
+func (e *Engine) definition(ctx context.Context, hash string) (*agent.Definition, error) {
+	e.mu.Lock()
+	d := e.defs[hash]
+	e.mu.Unlock()
+	if d != nil {
+		return d, nil
+	}
+	var body []byte
+	err := e.o.Store.Reader().QueryRowContext(ctx, `SELECT body FROM definitions WHERE org = ? AND hash = ?`, e.o.Org, hash).Scan(&body)
+	if err != nil {
+		return nil, fmt.Errorf("read the definition %s: %w", hash, err)
+	}
+	d = &agent.Definition{}
+	if err := json.Unmarshal(body, d); err != nil {
+		return nil, fmt.Errorf("decode the definition %s: %w", hash, err)
+	}
+	e.mu.Lock()
+	e.defs[hash] = d
+	e.mu.Unlock()
+	return d, nil
+}
+
+// tools are the operations that a definition tells its model of.
+func tools(d *agent.Definition) []llm.Tool {
+	ts := make([]llm.Tool, 0, len(d.Tools))
+	for _, op := range d.Tools {
+		ts = append(ts, llm.Tool{Name: op.Name, Description: op.Description, Schema: op.Schema})
+	}
+	return ts
+}

@@ -1,0 +1,251 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/skein-run/skein/internal/agent"
+	"github.com/skein-run/skein/internal/dispatch"
+	"github.com/skein-run/skein/internal/engine/sched"
+	"github.com/skein-run/skein/internal/ledger"
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/money"
+	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/store"
+	"github.com/skein-run/skein/internal/tool"
+)
+
+// flight is a command that is prepared or being performed.
+type flight struct {
+	cancel context.CancelFunc
+	grant  *dispatch.Grant // money held for an effect; nil: none
+	card   *price.Card
+	tool   tool.Tool
+	op     *tool.Operation
+	entry  ledger.Entry // what it is booked under
+}
+
+// snap takes what performing a command needs of its run.
+func (e *Engine) snap(run string, st *agent.State, do agent.Open) *snapshot {
+	s := &snapshot{
+		do: do, model: st.Model, definition: st.Definition, outputCap: st.OutputCap, deadline: st.Deadline,
+		cause: ledger.Cause{
+			Org: e.o.Org, Agent: st.Agent, Run: run, RootRun: run, Step: st.Steps, Command: do.ID,
+		},
+	}
+	if c := st.Cause; c != nil {
+		s.cause.Team, s.cause.Project, s.cause.Customer, s.cause.Key = c.Team, c.Project, c.Customer, c.APIKey
+	}
+	if a := e.o.Agents[st.Agent]; a != nil {
+		s.set = a.Set
+	}
+	if do.Kind == agent.CallModel {
+		s.cause.Step++
+		s.context = agent.Context(st)
+	}
+	return s
+}
+
+// prepare holds money for an effect, and makes the record of what it may cost.
+func (e *Engine) prepare(c *sched.Command) {
+	s := e.snap(c.Run, c.State, c.Do)
+	f := &flight{}
+	var ok bool
+	if s.set != nil {
+		f.tool, f.op, ok = s.set.Lookup(c.Do.Tool)
+	}
+	if !ok {
+		e.tellOf(c.Run, s, &agent.Failure{Outcome: string(tool.NotDone), Message: "the tool is not configured any more"},
+			fmt.Sprintf("The tool %q is not available any more.", c.Do.Tool))
+		return
+	}
+	now := e.o.Now()
+	r := f.tool.Resource()
+	f.entry = ledger.Entry{
+		ID: effectID(&c.Do), Kind: ledger.Effect, Cause: s.cause, Cloud: r.Cloud, Service: r.Kind,
+		Resource: c.Do.Tool, ConsumedFrom: now, Outcome: "unknown",
+	}
+	card, priced := e.o.Cards(r, now)
+	if priced {
+		f.card = card
+		f.entry.Cloud, f.entry.Service, f.entry.Region, f.entry.Book = card.Cloud, card.Service, card.Region, card.Book
+	} else {
+		f.card = &price.Card{Cloud: r.Cloud, Service: r.Kind}
+	}
+	bound := f.card.Rate(f.op.Bound, price.Options{})
+	ask := dispatch.Ask{ID: f.entry.ID, Cause: &s.cause, Fixed: total(bound), Until: now.Add(f.op.Timeout + time.Minute),
+		Unpriced: f.op.Bound == nil}
+	grant, refusal := e.o.Budgets.Hold(now, &ask)
+	if refusal != nil {
+		e.fail(c.Run, s, agent.ToolFailed, &agent.Failure{Class: llm.OverBudget, Outcome: string(tool.NotDone), Message: refusal.Message})
+		return
+	}
+	f.grant = &grant
+	f.entry.Held, f.entry.Windows = grant.Held, grant.Windows
+	e.flights[c.Do.ID] = f
+	var a *attachment
+	if len(f.op.Bound) > 0 {
+		open := f.entry
+		open.Charges, open.Marks, open.BookedAt = bound, []price.Mark{price.MarkUnknown}, now
+		rec, err := ledger.OpenRecord(&open, e.o.Revision)
+		if err != nil {
+			e.halt(fmt.Errorf("encode the open record of %s: %w", open.ID, err))
+			return
+		}
+		a = &attachment{records: []store.Record{rec}}
+	}
+	e.post(sched.Event{Kind: sched.Prepared, Run: c.Run, Command: c.Do.ID}, a)
+}
+
+func effectID(o *agent.Open) string { return fmt.Sprintf("%s/%d", o.ID, o.Try) }
+
+func total(cs []price.Charge) money.Amount {
+	var sum money.Amount
+	for i := range cs {
+		sum = sum.Add(cs[i].Cost)
+	}
+	return sum
+}
+
+// perform does a command in a goroutine of its own; its outcome is an input.
+func (e *Engine) perform(c *sched.Command) {
+	s := e.snap(c.Run, c.State, c.Do)
+	f := e.flights[c.Do.ID]
+	if f == nil {
+		f = &flight{}
+		e.flights[c.Do.ID] = f
+		if c.Do.Kind == agent.CallTool && s.set != nil {
+			f.tool, f.op, _ = s.set.Lookup(c.Do.Tool)
+		}
+	}
+	ctx, cancel := context.WithCancel(e.ctx)
+	f.cancel = cancel
+	run := c.Run
+	e.wg.Add(1)
+	go func() {
+		defer e.wg.Done()
+		defer cancel()
+		if s.do.Kind == agent.CallModel {
+			e.callModel(ctx, run, s)
+		} else {
+			e.callTool(ctx, run, s, f)
+		}
+		e.inbox.put(message{call: func() {
+			if e.flights[s.do.ID] == f {
+				delete(e.flights, s.do.ID)
+			}
+		}})
+	}()
+}
+
+// callOff ends what is being performed, or gives back what was held for it.
+func (e *Engine) callOff(c *sched.Command) {
+	f := e.flights[c.Do.ID]
+	if f == nil {
+		return
+	}
+	if f.cancel != nil {
+		f.cancel()
+		return
+	}
+	delete(e.flights, c.Do.ID)
+	e.book(f, nil, "canceled", e.o.Now(), func(b store.Batch) { e.o.Store.Submit(b, func(int64, error) {}) })
+}
+
+// callTool executes one operation and hands in its outcome with its entry.
+func (e *Engine) callTool(ctx context.Context, run string, s *snapshot, f *flight) {
+	var meter tool.Meter
+	if f.tool == nil {
+		e.tellOf(run, s, &agent.Failure{Outcome: string(tool.NotDone), Message: "the tool is not configured any more"},
+			fmt.Sprintf("The tool %q is not available any more.", s.do.Tool))
+		return
+	}
+	f.entry.ConsumedFrom = e.o.Now()
+	result, err := e.execute(tool.WithMeter(ctx, &meter), s, f)
+	in := agent.Input{At: e.o.Now(), Command: s.do.ID, Try: s.do.Try}
+	a := &attachment{}
+	outcome := "ok"
+	if err == nil {
+		ref, p := e.keep(run, effectID(&s.do)+"/result", result.Content)
+		a.payloads = []store.Payload{p}
+		in.Kind, in.Result = agent.ToolReturned, &agent.Result{Ref: ref, Repeat: result.Repeat}
+	} else {
+		fail := e.toolFailure(err, s.do.Class)
+		outcome = fail.Outcome
+		ref, p := e.keep(run, effectID(&s.do)+"/failure", []byte(fail.Message))
+		a.payloads = []store.Payload{p}
+		if fail.Outcome != string(tool.Unknown) || s.do.Class == agent.Read || s.do.Class == agent.Local {
+			fail.Told = &ref
+		}
+		in.Kind, in.Failure = agent.ToolFailed, fail
+	}
+	e.book(f, meter.Readings(), outcome, in.At, func(b store.Batch) {
+		a.records = b.Records
+		in.Cost = f.entry.Total()
+	})
+	e.post(sched.Event{Kind: sched.Arrived, Run: run, Input: in}, a)
+}
+
+// execute finds the call's arguments and runs the operation within its time.
+func (e *Engine) execute(ctx context.Context, s *snapshot, f *flight) (tool.Result, error) {
+	data, err := e.read(ctx, s.do.Message)
+	if err != nil {
+		return tool.Result{}, &tool.Error{Outcome: tool.NotDone, Retry: true, Message: err.Error()}
+	}
+	var msg llm.Message
+	if err := json.Unmarshal(data, &msg); err != nil || s.do.Part >= len(msg.Parts) {
+		return tool.Result{}, &tool.Error{Outcome: tool.NotDone, Message: fmt.Sprintf("the answer %s cannot be read", s.do.Message.Ref)}
+	}
+	if f.op.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.op.Timeout)
+		defer cancel()
+	}
+	args := msg.Parts[s.do.Part].Arguments
+	if len(args) == 0 {
+		args = json.RawMessage("{}")
+	}
+	return f.tool.Do(ctx, tool.Call{ID: s.do.ID, Try: s.do.Try, Op: s.do.Tool, Args: args})
+}
+
+// toolFailure says what a run should know of an effect that failed.
+func (e *Engine) toolFailure(err error, class agent.Class) *agent.Failure {
+	var te *tool.Error
+	if errors.As(err, &te) {
+		return &agent.Failure{Outcome: string(te.Outcome), Message: te.Message, Again: te.Retry, After: te.After}
+	}
+	// Whatever is not classified may have happened.
+	return &agent.Failure{Outcome: string(tool.Unknown), Message: err.Error()}
+}
+
+// book settles an effect's hold with what was counted, and makes its entry.
+func (e *Engine) book(f *flight, readings []price.Reading, outcome string, now time.Time, put func(store.Batch)) {
+	if f.entry.ID == "" { // a local computation: nothing is metered
+		put(store.Batch{})
+		return
+	}
+	f.entry.ConsumedTo, f.entry.BookedAt, f.entry.Outcome = now, now, outcome
+	f.entry.Charges = f.card.Rate(readings, price.Options{})
+	if f.grant != nil {
+		e.o.Budgets.Settle(now, f.grant, f.entry.Total())
+		f.grant = nil
+	}
+	rec, err := ledger.EntryRecord(&f.entry, e.o.Revision)
+	if err != nil {
+		e.halt(fmt.Errorf("encode the entry of %s: %w", f.entry.ID, err))
+		return
+	}
+	put(store.Batch{Records: []store.Record{rec}})
+}
+
+// tellOf hands in a failure that the model is told of.
+func (e *Engine) tellOf(run string, s *snapshot, f *agent.Failure, words string) {
+	ref, p := e.keep(run, effectID(&s.do)+"/failure", []byte(words))
+	f.Told = &ref
+	e.post(sched.Event{Kind: sched.Arrived, Run: run, Input: agent.Input{
+		Kind: agent.ToolFailed, At: e.o.Now(), Command: s.do.ID, Try: s.do.Try, Failure: f,
+	}}, &attachment{payloads: []store.Payload{p}})
+}
