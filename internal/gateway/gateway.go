@@ -1,0 +1,237 @@
+// Package gateway is where clients' sockets end: it finds out who asks, reads and
+// scans the request, and is the sink that writes the answer. What happens in
+// between is `dispatch`'s.
+//
+// A [Gateway] serves the formats that clients already speak, at their own paths,
+// each call answered in the shape of the format that asked, errors included. A
+// [Server] puts it beside Skein's other handlers on TCP and on the data directory's
+// own socket. No decision about a model, a price or a budget is made here.
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/skein-run/skein/internal/auth"
+	"github.com/skein-run/skein/internal/dispatch"
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
+)
+
+// Dispatcher serves calls; *[dispatch.Dispatcher] is one.
+type Dispatcher interface {
+	Do(ctx context.Context, c dispatch.Call) (*dispatch.CallRecord, error)
+	Models() []dispatch.ModelInfo
+}
+
+// Guard says who sent a request; *[auth.Guard] is one.
+type Guard interface {
+	Check(r *http.Request) (*auth.Principal, error)
+}
+
+// Health says whether new calls are wanted.
+type Health interface{ Draining() bool }
+
+// Metrics counts calls in and out.
+type Metrics interface{ InFlight(n int) }
+
+// Options are the gateway's settings in skein.yaml. Zero members take their defaults.
+type Options struct {
+	MaxBody      int64         `yaml:"max_body,omitempty"`      // bytes of one request; default 32 MiB
+	BodyBudget   int64         `yaml:"body_budget,omitempty"`   // bytes of all requests being served; default 512 MiB
+	BodyWait     time.Duration `yaml:"body_wait,omitempty"`     // for room in that budget; default 5s
+	BodyTimeout  time.Duration `yaml:"body_timeout,omitempty"`  // for a client to send its request; default 60s
+	WriteTimeout time.Duration `yaml:"write_timeout,omitempty"` // for a client to take one piece of its answer; default 30s
+}
+
+func (o Options) withDefaults() Options {
+	o.MaxBody = cmp.Or(o.MaxBody, 32<<20)
+	o.BodyBudget = max(cmp.Or(o.BodyBudget, 512<<20), copies*(2*o.MaxBody+smallest)) // the largest body always fits when it is alone
+	o.BodyWait = cmp.Or(o.BodyWait, 5*time.Second)
+	o.BodyTimeout = cmp.Or(o.BodyTimeout, time.Minute)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
+	return o
+}
+
+// Config is what a gateway stands on.
+type Config struct {
+	Options  Options
+	Dispatch Dispatcher
+	Codecs   func(llm.Format) wire.Codec
+	Guard    Guard
+	Health   Health           // nil: always ready
+	Metrics  Metrics          // nil: not counted
+	Log      *slog.Logger     // nil: silent
+	Now      func() time.Time // nil: time.Now
+}
+
+// Gateway serves model calls to clients. It is safe for concurrent use.
+type Gateway struct {
+	c              Config
+	bodies         *bodies
+	chat, messages wire.Codec
+}
+
+// New makes a gateway.
+func New(c Config) *Gateway {
+	c.Options = c.Options.withDefaults()
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Gateway{c: c, bodies: newBodies(c.Options), chat: c.Codecs(llm.Chat), messages: c.Codecs(llm.Messages)}
+}
+
+// ServeHTTP serves everything below /v1/.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch path := r.URL.Path; {
+	case path == "/v1/chat/completions":
+		g.serve(w, r, g.chat)
+	case path == "/v1/messages":
+		g.serve(w, r, g.messages)
+	case path == "/v1/models":
+		g.listModels(w, r)
+	case strings.HasPrefix(path, "/v1/models/"):
+		g.oneModel(w, r, strings.TrimPrefix(path, "/v1/models/"))
+	default:
+		g.refuse(w, g.callersCodec(r), &llm.Error{
+			Class: llm.NotFound, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusNotFound,
+			Message: "there is no " + r.Method + " " + path + " here; Skein serves POST /v1/chat/completions, POST /v1/messages and GET /v1/models",
+		})
+	}
+}
+
+// callersCodec is the format in which a caller that named none by its path wants
+// to be spoken to.
+func (g *Gateway) callersCodec(r *http.Request) wire.Codec {
+	if r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "" {
+		return g.messages
+	}
+	return g.chat
+}
+
+// serve serves one model call in the format of codec.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, codec wire.Codec) {
+	arrived := g.c.Now()
+	principal, refusal := g.admit(w, r, http.MethodPost)
+	if refusal == nil {
+		refusal = checkHeader(r.Header)
+	}
+	if refusal != nil {
+		g.refuse(w, codec, refusal)
+		return
+	}
+	body, refusal := g.bodies.read(w, r)
+	if refusal != nil {
+		g.refuse(w, codec, refusal)
+		return
+	}
+	defer body.release()
+
+	scan, err := codec.Scan(body.bytes())
+	if err != nil {
+		g.refuse(w, codec, asError(err))
+		return
+	}
+	if !principal.MayUse(scan.Model) {
+		g.refuse(w, codec, &llm.Error{
+			Class: llm.NotFound, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusNotFound, Param: "model",
+			Message: "the model " + quote(scan.Model) + " does not exist, or this key may not use it; GET /v1/models lists those that it may use",
+		})
+		return
+	}
+	g.dispatch(w, r, codec, principal, arrived, body, scan)
+}
+
+// admit answers what can be answered before the body is read.
+func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, method string) (*auth.Principal, *llm.Error) {
+	if r.Method != method && (method != http.MethodGet || r.Method != http.MethodHead) {
+		w.Header().Set("Allow", method)
+		return nil, &llm.Error{
+			Class: llm.BadRequest, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusMethodNotAllowed,
+			Message: r.URL.Path + " takes " + method + ", not " + r.Method,
+		}
+	}
+	p, err := g.c.Guard.Check(r)
+	if err != nil {
+		e := &llm.Error{Class: llm.Unauthorized, Blame: llm.BlameKey, Billed: llm.BilledNo, Status: http.StatusUnauthorized, Message: err.Error()}
+		if errors.Is(err, auth.ErrForeign) {
+			e.Class, e.Status = llm.Forbidden, http.StatusForbidden
+		} else {
+			w.Header().Set("Www-Authenticate", "Bearer")
+		}
+		return nil, e
+	}
+	if g.c.Health != nil && g.c.Health.Draining() {
+		return nil, &llm.Error{
+			Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: http.StatusServiceUnavailable,
+			RetryAfter: time.Second, Message: "Skein is shutting down; try again",
+		}
+	}
+	return p, nil
+}
+
+// dispatch hands a scanned request over and waits for its end.
+func (g *Gateway) dispatch(w http.ResponseWriter, r *http.Request, codec wire.Codec, p *auth.Principal, arrived time.Time, b *body, scan *wire.Scan) {
+	id := newID()
+	c := &served{}
+	c.source.init(codec, g.c.Codecs, b, scan, r.Header)
+	c.sink.init(g, w, r, codec, p, id, arrived, scan)
+	cause := p.Cause()
+	cause.Call = "call_" + id
+
+	if g.c.Metrics != nil {
+		g.c.Metrics.InFlight(1)
+		defer g.c.Metrics.InFlight(-1)
+	}
+	record, err := g.c.Dispatch.Do(r.Context(), dispatch.Call{
+		ID: cause.Call, Cause: cause, Model: scan.Model,
+		Arrived: arrived, Deadline: deadline(r.Header, arrived, scan.Stream),
+		Source: &c.source, Sink: &c.sink,
+	})
+	c.source.release() // not deferred: after a panic somebody may still be sending it
+	c.sink.end(err)
+	if g.c.Log.Enabled(r.Context(), slog.LevelDebug) {
+		g.log(r, cause.Call, p, scan, record, err)
+	}
+}
+
+// served is what one call needs here, in one allocation.
+type served struct {
+	source source
+	sink   sink
+}
+
+func (g *Gateway) log(r *http.Request, id string, p *auth.Principal, scan *wire.Scan, rec *dispatch.CallRecord, err error) {
+	attrs := []slog.Attr{
+		slog.String("call", id), slog.String("path", r.URL.Path), slog.String("key", p.Key),
+		slog.String("model", scan.Model), slog.Bool("stream", scan.Stream),
+	}
+	if rec != nil {
+		attrs = append(attrs, slog.Int("attempts", len(rec.Attempts)), slog.String("cost", rec.Cost))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	g.c.Log.LogAttrs(r.Context(), slog.LevelDebug, "call served", attrs...)
+}
+
+// newID is a UUIDv7 without dashes.
+func newID() string {
+	u := uuid.Must(uuid.NewV7()) // fails only where the system has no randomness
+	const hex = "0123456789abcdef"
+	var b [32]byte
+	for i, c := range u {
+		b[2*i], b[2*i+1] = hex[c>>4], hex[c&15]
+	}
+	return string(b[:])
+}

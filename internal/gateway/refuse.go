@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
+)
+
+// refuse answers with an error in the format of codec. Nothing may have been
+// written.
+func (g *Gateway) refuse(w http.ResponseWriter, codec wire.Codec, e *llm.Error) {
+	if gone(e) {
+		return // nobody is there
+	}
+	e = shown(e)
+	status, body := codec.EncodeError(e)
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if retry := shouldRetry(e); retry != "" {
+		h.Set("X-Should-Retry", retry)
+	}
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
+		h.Set("Retry-After-Ms", strconv.FormatInt(max(e.RetryAfter.Milliseconds(), 1), 10))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that has gone needs no answer
+}
+
+// gone reports whether e says that the client has hung up.
+func gone(e *llm.Error) bool { return e.Class == llm.Canceled && e.Blame == llm.BlameClient }
+
+// shouldRetry tells the SDKs what their own rules would get wrong: that a budget
+// does not come back by asking again, and that our own overload may.
+func shouldRetry(e *llm.Error) string {
+	switch e.Class {
+	case llm.OverBudget, llm.QuotaExhausted, llm.Lossy, llm.BadRequest, llm.NotFound,
+		llm.Unauthorized, llm.Forbidden, llm.ContextOverflow, llm.Filtered:
+		return "false"
+	case llm.Busy, llm.RateLimited:
+		return "true"
+	}
+	if e.Blame == llm.BlameCredential {
+		return "false" // nothing mends it but the operator
+	}
+	return ""
+}
+
+// shown is e as a client should see it. That Skein's own credential was refused
+// upstream is no fault of the client's: shown as it came, its SDK would say that
+// the client's key is wrong.
+func shown(e *llm.Error) *llm.Error {
+	if e.Blame != llm.BlameCredential {
+		return e
+	}
+	c := *e
+	c.Class, c.Status, c.Param = llm.ServerError, http.StatusBadGateway, ""
+	c.Message = "the provider refused Skein's own credential; its operator must mend it: " + e.Message
+	return &c
+}

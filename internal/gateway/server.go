@@ -1,0 +1,247 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/skein-run/skein/internal/auth"
+)
+
+// ServerConfig is what a server stands on. A nil handler is a path that is not served.
+type ServerConfig struct {
+	Addr   string // host:port; "" listens on the socket only
+	Socket string // the path of the data directory's own socket; "" has none
+
+	Gateway http.Handler // below /v1/
+	API     http.Handler // below /api/
+	Metrics http.Handler // /metrics
+	Live    http.Handler // /healthz
+	Ready   http.Handler // /readyz
+
+	// Stopping is called first at the end: turn /readyz red, refuse new calls.
+	Stopping func()
+	// Drain is called when no more requests come; it returns when what they started
+	// has ended, or with ctx.
+	Drain func(context.Context) error
+	// Grace is how long requests may take to end. Default 30s.
+	Grace time.Duration
+	Log   *slog.Logger // nil: silent
+}
+
+// Server serves all of Skein's handlers on its addresses.
+type Server struct {
+	c         ServerConfig
+	http      *http.Server
+	listeners []net.Listener
+	addr      net.Addr
+	stopping  context.Context // ends when the server begins to stop
+	stop      context.CancelFunc
+}
+
+// The limits on requests that hold for every handler.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	headerBytes   = 64 << 10
+	lastGrace     = 5 * time.Second
+)
+
+// Listen takes the addresses, so that mistakes show before anything is started.
+func Listen(c ServerConfig) (*Server, error) {
+	if c.Grace == 0 {
+		c.Grace = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{c: c}
+	s.stopping, s.stop = context.WithCancel(context.Background())
+	s.http = &http.Server{
+		Handler:           http.HandlerFunc(s.route),
+		ReadHeaderTimeout: headerTimeout, // bodies and answers have limits of their own: a stream may take an hour
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytes,
+		ConnContext:       connContext,
+		ConnState:         connState,
+		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+	}
+	if c.Addr != "" {
+		l, err := net.Listen("tcp", c.Addr)
+		if err != nil {
+			return nil, listenError(c.Addr, err)
+		}
+		s.addr, s.listeners = l.Addr(), append(s.listeners, l)
+	}
+	if c.Socket != "" {
+		l, err := listenSocket(c.Socket)
+		if err != nil {
+			s.closeListeners()
+			return nil, err
+		}
+		s.listeners = append(s.listeners, l)
+	}
+	return s, nil
+}
+
+// Addr is the TCP address that is listened on; nil where there is none.
+func (s *Server) Addr() net.Addr { return s.addr }
+
+// Serve serves until ctx ends, then stops in good order: no new work is taken,
+// what is being answered may end, and what does not within Grace is cut off. It
+// returns nil where everything had ended.
+func (s *Server) Serve(ctx context.Context) error {
+	failed := make(chan error, len(s.listeners))
+	var serving sync.WaitGroup
+	for _, l := range s.listeners {
+		serving.Go(func() {
+			if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serving on %s: %w", l.Addr(), err)
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	err = errors.Join(err, s.shutdown())
+	serving.Wait()
+	return err
+}
+
+func (s *Server) shutdown() error {
+	s.c.Log.Info("stopping", slog.Duration("grace", s.c.Grace))
+	s.stop()
+	if s.c.Stopping != nil {
+		s.c.Stopping()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.c.Grace)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("requests were still being answered after %s and were cut off: %w", s.c.Grace, err)
+		_ = s.http.Close() // whatever is left is what Shutdown spoke of
+	}
+	if s.c.Drain == nil {
+		return err
+	}
+	last, cancel := context.WithTimeout(context.Background(), lastGrace)
+	defer cancel()
+	if derr := s.c.Drain(last); derr != nil {
+		err = errors.Join(err, fmt.Errorf("ending the calls that were cut off: %w", derr))
+	}
+	return err
+}
+
+func (s *Server) closeListeners() {
+	for _, l := range s.listeners {
+		_ = l.Close() // nothing was served on it
+	}
+}
+
+// route finds the handler. Model calls come first: they are what there is most of.
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+	defer s.recovered(r)
+	var h http.Handler
+	switch path := r.URL.Path; {
+	case strings.HasPrefix(path, "/v1/"):
+		h = s.c.Gateway
+	case strings.HasPrefix(path, "/api/"):
+		if s.c.API != nil {
+			s.untilStop(w, r, s.c.API)
+			return
+		}
+	case path == "/metrics":
+		h = s.c.Metrics
+	case path == "/healthz":
+		h = s.c.Live
+	case path == "/readyz":
+		h = s.c.Ready
+	}
+	if h == nil {
+		http.Error(w, "there is nothing here; model calls are served below /v1/, Skein's own API is described at /api/v1/openapi.json", http.StatusNotFound)
+		return
+	}
+	h.ServeHTTP(w, r)
+}
+
+// recovered reports a bug of ours and cuts its request off; the process goes on.
+func (s *Server) recovered(r *http.Request) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v != http.ErrAbortHandler {
+		s.c.Log.Error("a request ended in a bug", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+			slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+	}
+	panic(http.ErrAbortHandler) // net/http says no more about it
+}
+
+// untilStop ends the request's context when the server begins to stop, so that
+// whoever follows a run does not hold it up.
+func (s *Server) untilStop(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.stopping, cancel)()
+	h.ServeHTTP(w, r.WithContext(ctx))
+}
+
+func connContext(ctx context.Context, c net.Conn) context.Context {
+	if c.LocalAddr().Network() == "unix" {
+		return auth.Local(ctx)
+	}
+	return ctx
+}
+
+// connState takes back the write deadline that the last answer on the connection
+// left behind; see sink.arm.
+func connState(c net.Conn, state http.ConnState) {
+	if state == http.StateActive {
+		_ = c.SetWriteDeadline(time.Time{}) // fails only on a closed connection
+	}
+}
+
+// listenSocket takes the data directory's own socket, which only its owner may
+// open. The caller holds the directory's lock, so one that is there is left over.
+func listenSocket(path string) (net.Listener, error) {
+	if fi, err := os.Lstat(path); err == nil {
+		if fi.Mode()&os.ModeSocket == 0 {
+			return nil, fmt.Errorf("listening on %s: there is something there that is not a socket; move it away", path)
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("removing the socket left over at %s: %w", path, err)
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listening on the data directory's socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = l.Close() // nothing was served on it
+		return nil, fmt.Errorf("keeping the socket %s to its owner: %w", path, err)
+	}
+	return l, nil
+}
+
+func listenError(addr string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("listen: %s is in use by another program, perhaps another Skein; stop it, or set listen to another port: %w", addr, err)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("listen: %s may not be used by this user; ports below 1024 belong to root, so set listen to a higher one: %w", addr, err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("listen: %s is not an address of this machine; use 127.0.0.1 or one of its own: %w", addr, err)
+	}
+	return fmt.Errorf("listen: %s: %w", addr, err)
+}

@@ -1,0 +1,226 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skein-run/skein/internal/auth"
+	"github.com/skein-run/skein/internal/dispatch"
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
+)
+
+// sink writes one call's answer to its client.
+//
+// Nothing goes out before the first frame, so that a call which fails until then
+// still gets a status of its own. After it, an error is the format's error event,
+// and an answer that cannot even have that is cut off: a client must never take a
+// broken answer for a whole one.
+type sink struct {
+	g        *Gateway
+	w        http.ResponseWriter
+	rc       *http.ResponseController
+	codec    wire.Codec
+	answer   wire.Answer
+	call     string
+	streamed bool
+	costs    bool // the key may see what a call cost
+	trailers bool // the client takes them
+
+	receipt  *dispatch.Receipt // of Open
+	started  bool              // status and headers are out
+	closed   bool
+	cut      bool      // the connection must not look well
+	deadline time.Time // of writes, as last set
+
+	values [10]string // of headers, in one piece
+	used   int
+}
+
+func (s *sink) init(g *Gateway, w http.ResponseWriter, r *http.Request, codec wire.Codec, p *auth.Principal, id string, arrived time.Time, scan *wire.Scan) {
+	s.g, s.w, s.rc, s.codec = g, w, http.NewResponseController(w), codec
+	s.call, s.streamed, s.costs = "call_"+id, scan.Stream, !p.HideCost
+	s.answer = wire.Answer{Model: scan.Model, StreamUsage: scan.StreamUsage, Created: arrived.Unix()}
+	switch codec.Format() {
+	case llm.Messages:
+		s.answer.ID = "msg_" + id
+	default:
+		s.answer.ID = "chatcmpl-" + id
+	}
+	for _, te := range r.Header["Te"] {
+		s.trailers = s.trailers || strings.Contains(te, "trailers")
+	}
+}
+
+// Format implements dispatch.Sink.
+func (s *sink) Format() llm.Format { return s.codec.Format() }
+
+// Answer implements dispatch.Sink.
+func (s *sink) Answer() *wire.Answer { return &s.answer }
+
+// Open implements dispatch.Sink.
+func (s *sink) Open(r *dispatch.Receipt) error {
+	s.receipt = r
+	return nil
+}
+
+// Frame implements dispatch.Sink: one write and one flush.
+func (s *sink) Frame(b []byte, _ []llm.Event) error {
+	s.arm()
+	if !s.started {
+		s.start()
+	}
+	if _, err := s.w.Write(b); err != nil {
+		return err
+	}
+	return s.rc.Flush()
+}
+
+var (
+	eventStream = []string{"text/event-stream; charset=utf-8"}
+	noCache     = []string{"no-cache"}
+	noBuffering = []string{"no"}
+	jsonType    = []string{"application/json"}
+)
+
+func (s *sink) start() {
+	h := s.w.Header()
+	h["Content-Type"] = eventStream
+	h["Cache-Control"] = noCache
+	h["X-Accel-Buffering"] = noBuffering // nginx in front would collect the stream
+	s.receiptHeaders(s.receipt, false)
+	s.w.WriteHeader(http.StatusOK)
+	s.started = true
+}
+
+// Whole implements dispatch.Sink.
+func (s *sink) Whole(r *dispatch.Receipt, b []byte, resp *llm.Response) error {
+	if b == nil {
+		b = s.codec.EncodeResponse(resp, &s.answer)
+	}
+	s.arm()
+	h := s.w.Header()
+	h["Content-Type"] = jsonType
+	s.receiptHeaders(r, true)
+	s.header("Content-Length", strconv.Itoa(len(b)))
+	s.w.WriteHeader(http.StatusOK)
+	s.started = true
+	_, err := s.w.Write(b)
+	s.cut = err != nil
+	return err
+}
+
+// Close implements dispatch.Sink.
+func (s *sink) Close(r *dispatch.Receipt, err *llm.Error) {
+	s.closed = true
+	s.arm() // the server still flushes and ends the answer
+	switch {
+	case err == nil:
+		s.sendTrailers(r)
+	case !s.started:
+		s.receiptHeaders(r, true)
+		s.g.refuse(s.w, s.codec, err)
+	case s.streamed && !gone(err):
+		_, werr := s.w.Write(s.codec.StreamError(shown(err)))
+		s.cut = werr != nil
+		s.sendTrailers(r)
+	default:
+		s.cut = true
+	}
+}
+
+// end is for the handler to call when dispatch has returned. A call whose answer
+// was begun and never closed, or closed by our side without a word, is cut off.
+func (s *sink) end(err error) {
+	if !s.closed {
+		if err == nil {
+			err = &llm.Error{Class: llm.Internal, Blame: llm.BlameSkein, Billed: llm.BilledMaybe, Message: "the call ended without an answer"}
+		}
+		s.Close(s.receipt, asError(err))
+	}
+	if s.cut {
+		panic(http.ErrAbortHandler) // net/http resets the connection
+	}
+}
+
+// arm gives the client its time to take the next piece. Setting a deadline is
+// not free, so one that is still nearly whole is left as it is.
+func (s *sink) arm() {
+	now := time.Now()
+	limit := s.g.c.Options.WriteTimeout
+	if s.deadline.Sub(now) > limit-limit/4 {
+		return
+	}
+	s.deadline = now.Add(limit)
+	_ = s.rc.SetWriteDeadline(s.deadline) // a writer without deadlines is a test's
+}
+
+// receiptHeaders says on what terms the answer comes; r may be nil. Where it is
+// not final, what may yet change is left out.
+func (s *sink) receiptHeaders(r *dispatch.Receipt, final bool) {
+	s.header("X-Skein-Call", s.call)
+	s.header(requestID[s.codec.Format()], s.call)
+	if r == nil {
+		return
+	}
+	if r.Deployment != "" {
+		s.header("X-Skein-Deployment", r.Deployment)
+	}
+	if final && r.Attempts > 0 {
+		s.header("X-Skein-Attempts", strconv.Itoa(r.Attempts))
+	}
+	if r.OutputCap > 0 {
+		s.header("X-Skein-Output-Cap", strconv.FormatInt(r.OutputCap, 10))
+	}
+	if lossy := lossy(r.Lossy); lossy != "" {
+		s.header("X-Skein-Lossy", lossy)
+	}
+	if final && r.Cost != "" && s.costs {
+		s.header("X-Skein-Cost", r.Cost)
+	}
+}
+
+// requestID is the header in which a format's SDKs look for the id that they show
+// with an error.
+var requestID = map[llm.Format]string{llm.Chat: "X-Request-Id", llm.Messages: "Request-Id"}
+
+// header sets a header without an allocation for its one value.
+func (s *sink) header(name, value string) {
+	if s.used == len(s.values) {
+		s.w.Header().Set(name, value)
+		return
+	}
+	s.values[s.used] = value
+	s.used++
+	s.w.Header()[name] = s.values[s.used-1 : s.used : s.used]
+}
+
+// sendTrailers gives the rest of a streamed call's receipt to clients that asked.
+func (s *sink) sendTrailers(r *dispatch.Receipt) {
+	if !s.trailers || !s.streamed || r == nil {
+		return
+	}
+	h := s.w.Header()
+	h.Set(http.TrailerPrefix+"X-Skein-Deployment", r.Deployment)
+	h.Set(http.TrailerPrefix+"X-Skein-Attempts", strconv.Itoa(r.Attempts))
+	if r.Cost != "" && s.costs {
+		h.Set(http.TrailerPrefix+"X-Skein-Cost", r.Cost)
+	}
+}
+
+// lossy names what was lost and matters to somebody.
+func lossy(losses []wire.Loss) string {
+	var b strings.Builder
+	for _, l := range losses {
+		if l.Class != wire.Advisory && l.Class != wire.Semantic {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(l.Field)
+	}
+	return b.String()
+}
