@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/skein-run/skein/internal/demo"
+)
+
+type demoCmd struct {
+	Dir  string        `help:"What the demo leaves behind; an earlier demo's folder is made anew." default:"demo-data" placeholder:"DIR"`
+	Real bool          `help:"Use a real model: OPENAI_API_KEY, ANTHROPIC_API_KEY or OPENAI_BASE_URL must be set."`
+	Pace time.Duration `help:"Pause between chunks of the stand-in models' answers." default:"8ms" hidden:""`
+}
+
+func (demoCmd) Help() string {
+	return `Runs the analyst for eight companies at once against stand-in services on this
+machine. A provider fails in the middle of an answer; the process is killed and
+started again; a budget is too small. At the end the services' own log is held
+against the bill.
+
+Example:
+  skein demo
+  OPENAI_API_KEY=sk-… skein demo --real`
+}
+
+func (c *demoCmd) Run(g *globals) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	return demo.Run(g.ctx, demo.Options{Exe: exe, Dir: c.Dir, Real: c.Real, Pace: c.Pace, Out: os.Stdout})
+}

@@ -1,0 +1,156 @@
+// Package config assembles skein.yaml from the options that each package
+// declares, and says everything that is wrong with it at once, each with its line.
+// Nothing below cmd imports it but `node`, which builds a process from it.
+//
+// [Load] reads a file; [Bare] is what holds without one: every provider whose
+// credential is in the environment, and every model of each as provider/upstream.
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/skein-run/skein/internal/dispatch"
+	"github.com/skein-run/skein/internal/engine"
+	"github.com/skein-run/skein/internal/gateway"
+	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/tool"
+)
+
+// DefaultListen is where Skein listens until told otherwise.
+const DefaultListen = "127.0.0.1:7878"
+
+// Config is skein.yaml.
+type Config struct {
+	Version   int                              `yaml:"version"`
+	Listen    string                           `yaml:"listen,omitempty"`
+	Providers map[string]provider.Options      `yaml:"providers,omitempty"`
+	Models    map[string]dispatch.ModelOptions `yaml:"models,omitempty"`
+	Tools     map[string]tool.Spec             `yaml:"tools,omitempty"`
+	Agents    map[string]engine.AgentOptions   `yaml:"agents,omitempty"`
+	Budgets   []BudgetOptions                  `yaml:"budgets,omitempty"`
+	Prices    map[string]PriceOptions          `yaml:"prices,omitempty"`
+	Engine    EngineOptions                    `yaml:"engine,omitempty"`
+	Gateway   gateway.Options                  `yaml:"gateway,omitempty"`
+	Drain     time.Duration                    `yaml:"drain,omitempty"` // how long a stop waits for calls and effects; default 30s
+
+	// File is where it was read from; "" for none.
+	File string `yaml:"-"`
+	// Revision is a hash of what was read; records name it.
+	Revision string `yaml:"-"`
+	// AnyModel: every model of every provider is served as provider/upstream.
+	AnyModel bool `yaml:"-"`
+}
+
+// EngineOptions bound what runs do at the same time.
+type EngineOptions struct {
+	ModelCalls int `yaml:"model_calls,omitempty"` // default 64
+	Effects    int `yaml:"effects,omitempty"`     // default 64
+}
+
+// BudgetOptions is a limit in money.
+type BudgetOptions struct {
+	Scope  string `yaml:"scope"`            // such as team:research, project:web, key:<id>, agent:analyst, org:default
+	Limit  string `yaml:"limit"`            // such as 500 USD
+	Window string `yaml:"window,omitempty"` // hour, day, week, month or total (the default)
+	Kind   string `yaml:"kind,omitempty"`   // hard (the default) or soft
+	Zone   string `yaml:"zone,omitempty"`   // of days and months; default UTC
+}
+
+// PriceOptions is the operator's own price of an upstream model, in US dollars for
+// a million tokens of each class. It wins over the catalog's.
+type PriceOptions struct {
+	Input        string `yaml:"input"`
+	Output       string `yaml:"output"`
+	CacheRead    string `yaml:"cache_read,omitempty"`
+	CacheWrite   string `yaml:"cache_write,omitempty"`
+	CacheWrite1h string `yaml:"cache_write_1h,omitempty"`
+	Reasoning    string `yaml:"reasoning,omitempty"` // default: as output
+}
+
+// ErrNoFile says that the configuration named is not there.
+var ErrNoFile = errors.New("no configuration file")
+
+// Load reads and checks a file.
+func Load(path string, env func(string) (string, bool)) (*Config, error) {
+	src, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w at %s: make one with `skein init`, or name another with --config", ErrNoFile, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return Parse(path, src, env)
+}
+
+// Parse reads and checks a configuration; path names it in messages, and relative
+// paths in it start from its folder.
+func Parse(path string, src []byte, env func(string) (string, bool)) (*Config, error) {
+	file, err := parser.ParseBytes(src, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+	}
+	c := &Config{File: path, Revision: revision(src)}
+	p := problems{file: file, path: path}
+	expand(file, env, &p)
+	if len(file.Docs) > 1 {
+		p.add("", "holds %d documents; want one", len(file.Docs))
+	}
+	if len(p.found) == 0 {
+		if err := decode(file, c); err != nil {
+			return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+		}
+		c.defaults()
+		c.resolve(filepath.Dir(path), env, &p)
+		c.validate(&p)
+	}
+	return c, p.err()
+}
+
+func (c *Config) defaults() {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if c.Drain == 0 {
+		c.Drain = 30 * time.Second
+	}
+}
+
+// revision names a configuration by its content.
+func revision(src []byte) string {
+	sum := sha256.Sum256(src)
+	return "cfg_" + hex.EncodeToString(sum[:8])
+}
+
+// kindOf finds a kind of provider by its name.
+func kindOf(name string) (provider.Kind, bool) {
+	for _, k := range provider.Kinds() {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return provider.Kind{}, false
+}
+
+// Bare is the configuration without a file: the providers whose credentials are
+// in the environment.
+func Bare(env func(string) (string, bool)) *Config {
+	c := &Config{Version: 1, Providers: map[string]provider.Options{}, AnyModel: true}
+	c.defaults()
+	for _, k := range provider.Kinds() {
+		if key, ok := env(k.KeyEnv); ok && key != "" {
+			c.Providers[k.Name] = provider.Options{Kind: k.Name, Key: key}
+		}
+	}
+	c.Revision = revision([]byte("bare"))
+	return c
+}

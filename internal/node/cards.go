@@ -1,0 +1,114 @@
+package node
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skein-run/skein/internal/catalog"
+	"github.com/skein-run/skein/internal/config"
+	"github.com/skein-run/skein/internal/dispatch"
+	"github.com/skein-run/skein/internal/ledger"
+	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/tool"
+)
+
+// cards finds prices: the operator's own first, then the catalog's. It holds the
+// deployments by name, and never changes.
+type cards struct {
+	catalog *catalog.Catalog
+	own     map[string]*price.Card   // provider/upstream
+	where   map[string]upstream      // deployment name
+	infos   map[string]provider.Info // by provider
+}
+
+// upstream is what a deployment is at its provider.
+type upstream struct {
+	provider string
+	name     string
+	region   string
+	info     provider.Info
+}
+
+func newCards(cat *catalog.Catalog, c *config.Config, infos map[string]provider.Info) (*cards, error) {
+	cs := &cards{catalog: cat, own: map[string]*price.Card{}, where: map[string]upstream{}, infos: infos}
+	for name, m := range c.Models {
+		for _, d := range m.Deployments {
+			info, ok := infos[d.Provider]
+			if !ok {
+				return nil, fmt.Errorf("models.%s: provider %q is not there", name, d.Provider)
+			}
+			u := upstream{provider: d.Provider, name: d.Upstream, region: d.Region, info: info}
+			cs.where[deploymentName(&d)] = u
+		}
+	}
+	for name, o := range c.Prices {
+		p, err := o.Prices()
+		if err != nil {
+			return nil, fmt.Errorf("prices.%s: %w", name, err)
+		}
+		card, err := catalog.NewCard(catalog.Identity{Key: name, Book: c.Revision}, p)
+		if err != nil {
+			return nil, err
+		}
+		cs.own[name] = card
+	}
+	return cs, nil
+}
+
+func deploymentName(d *dispatch.DeploymentOptions) string {
+	if d.Name != "" {
+		return d.Name
+	}
+	return dispatch.Name(d.Provider, d.Upstream, d.Region)
+}
+
+// Card is the prices of a deployment at a time.
+func (c *cards) Card(deployment string, now time.Time) (*price.Card, bool) {
+	u, ok := c.where[deployment]
+	if !ok { // a model that is served without being listed: provider/upstream
+		name, model, _ := strings.Cut(deployment, "/")
+		info, known := c.infos[name]
+		if !known {
+			return nil, false
+		}
+		u = upstream{provider: name, name: model, info: info}
+	}
+	card, ok := c.own[u.provider+"/"+u.name], true
+	if card == nil {
+		card, ok = c.catalog.Card(u.info.Kind, u.name, now)
+	}
+	return placed(card, u.info, u.region), ok
+}
+
+// placed is a card that says where it is billed: a provider may stand in another
+// cloud than its kind's own.
+func placed(card *price.Card, info provider.Info, region string) *price.Card {
+	if region == "" {
+		region = info.Region
+	}
+	c := *card
+	c.Cloud, c.Service, c.Region = info.Cloud, info.Service, region
+	return &c
+}
+
+// resource is the prices of a tool's resource at a time.
+func (c *cards) resource(r tool.Resource, now time.Time) (*price.Card, bool) {
+	card, ok := c.catalog.ServiceCard(r.Service, now)
+	if ok && r.Notional {
+		card = card.AsNotional()
+	}
+	return card, ok
+}
+
+// rate prices a reading of an entry as it would have been priced at the time, for
+// whatever is confirmed later.
+func (c *cards) rate(e *ledger.Entry, r price.Reading) (price.Charge, error) {
+	var card *price.Card
+	if e.Kind == ledger.Attempt {
+		card, _ = c.Card(e.Deployment, e.ConsumedFrom)
+	}
+	charges := card.Rate([]price.Reading{r}, price.Options{})
+	return charges[0], nil
+}

@@ -1,0 +1,316 @@
+// Package node is one Skein process: it builds every room from a configuration and
+// a data directory, in the order in which they need each other, and takes them
+// down again. It holds no logic of its own; what it knows is who is handed what.
+//
+// [Open] takes the data directory's lock and starts everything; [Connect] is for
+// verbs of the command line, and finds whichever way to the data there is: a
+// running process's socket, or the data itself.
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/skein-run/skein/internal/api"
+	"github.com/skein-run/skein/internal/auth"
+	"github.com/skein-run/skein/internal/catalog"
+	"github.com/skein-run/skein/internal/config"
+	"github.com/skein-run/skein/internal/dispatch"
+	"github.com/skein-run/skein/internal/engine"
+	"github.com/skein-run/skein/internal/engine/sched"
+	"github.com/skein-run/skein/internal/gateway"
+	"github.com/skein-run/skein/internal/ledger"
+	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/store"
+	"github.com/skein-run/skein/internal/telemetry"
+	"github.com/skein-run/skein/internal/tool"
+	"github.com/skein-run/skein/internal/wire/all"
+)
+
+// Options is what a process is started with.
+type Options struct {
+	Config  *config.Config
+	Data    string
+	Version api.Version
+	// Listen serves clients on the configuration's address; without it only the
+	// data directory's socket is served.
+	Listen bool
+	Log    *slog.Logger
+}
+
+// Node is a running process.
+type Node struct {
+	o        Options
+	store    *store.Store
+	dispatch *dispatch.Dispatcher
+	engine   *engine.Engine
+	keys     *auth.Keys
+	budgets  *budgets
+	tools    map[string]tool.Tool
+	metrics  *telemetry.Metrics
+	health   *telemetry.Health
+	server   *gateway.Server
+	service  api.Service
+	closers  []func()
+}
+
+// Views are all views of the program.
+func Views() []store.View {
+	views := append([]store.View{dispatch.Calls, engine.Runs, engine.Definitions, auth.View()}, ledger.Views()...)
+	return views
+}
+
+// Open builds a process. What is wrong is said before anything is served.
+func Open(ctx context.Context, o Options) (n *Node, err error) {
+	n = &Node{o: o, tools: map[string]tool.Tool{}, metrics: telemetry.New(), health: &telemetry.Health{}}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	if err := n.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.openTools(); err != nil {
+		return nil, err
+	}
+	providers, infos, err := n.openProviders()
+	if err != nil {
+		return nil, err
+	}
+	cat, err := catalog.Load()
+	if err != nil {
+		return nil, fmt.Errorf("load the catalog: %w", err)
+	}
+	cards, err := newCards(cat, o.Config, infos)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.openKeysAndBudgets(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.openDispatch(providers, cat, cards); err != nil {
+		return nil, err
+	}
+	if err := n.openEngine(cards); err != nil {
+		return nil, err
+	}
+	return n, n.openServer(cards)
+}
+
+func (n *Node) openStore(ctx context.Context) error {
+	st, err := store.Open(ctx, n.o.Data, store.Options{Views: Views(), Log: n.o.Log, Version: n.o.Version.Version})
+	if err != nil {
+		return err
+	}
+	n.store = st
+	n.later(func() { logged(n.o.Log, "close the store", st.Close()) })
+	if err := noteConfig(ctx, st, n.o.Config); err != nil {
+		return err
+	}
+	unknown, err := ledger.Recover(ctx, st, time.Now())
+	if err != nil {
+		return fmt.Errorf("book what the last process left open: %w", err)
+	}
+	if unknown > 0 {
+		n.o.Log.Warn("the last process ended with attempts or effects open; they are booked at their bound, marked unknown", "count", unknown)
+	}
+	return nil
+}
+
+// journal is the store with its commits timed.
+func (n *Node) journal() journal { return journal{n.store, n.metrics} }
+
+// noteConfig records the configuration that holds from now on.
+func noteConfig(ctx context.Context, st *store.Store, c *config.Config) error {
+	body, err := json.Marshal(map[string]any{"revision": c.Revision, "file": c.File, "at": time.Now().UTC()})
+	if err != nil {
+		return err
+	}
+	_, err = st.Commit(ctx, store.Batch{Records: []store.Record{{
+		Org: auth.DefaultOrg, Kind: "config", Version: 1, Config: c.Revision, Body: body,
+	}}})
+	return err
+}
+
+func (n *Node) openTools() error {
+	ts, err := OpenTools(n.o.Config)
+	n.tools = ts
+	n.later(func() {
+		for _, t := range ts {
+			logged(n.o.Log, "close a tool", t.Close())
+		}
+	})
+	return err
+}
+
+// OpenTools opens every tool of a configuration, and the built-in ones.
+func OpenTools(c *config.Config) (map[string]tool.Tool, error) {
+	ts := map[string]tool.Tool{}
+	specs := maps.Clone(c.Tools)
+	if specs == nil {
+		specs = map[string]tool.Spec{}
+	}
+	for _, name := range tool.Builtins() {
+		if _, ok := specs[name]; !ok {
+			specs[name] = tool.Spec{}
+		}
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(specs)) {
+		t, err := tool.Open(name, specs[name])
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		ts[name] = t
+	}
+	return ts, errors.Join(errs...)
+}
+
+func (n *Node) openProviders() (map[string]dispatch.Upstream, map[string]provider.Info, error) {
+	ups, infos := map[string]dispatch.Upstream{}, map[string]provider.Info{}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(n.o.Config.Providers)) {
+		p, err := provider.New(name, n.o.Config.Providers[name])
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		n.later(func() { logged(n.o.Log, "close a provider", p.Close()) })
+		ups[name], infos[name] = p, p.Info()
+	}
+	return ups, infos, errors.Join(errs...)
+}
+
+func (n *Node) openKeysAndBudgets(ctx context.Context) error {
+	n.budgets = newBudgets(n.o.Log, time.Now)
+	keys, err := auth.Open(ctx, n.store.Reader(), auth.Options{
+		Store: n.journal(), Config: n.o.Config.Revision, Changed: n.budgets.keyChanged,
+	})
+	if err != nil {
+		return fmt.Errorf("read the keys: %w", err)
+	}
+	n.keys = keys
+	if n.o.Listen {
+		if err := auth.MayListen(n.o.Config.Listen, keys.Any()); err != nil {
+			return err
+		}
+	}
+	return n.budgets.load(ctx, n.store.Reader(), n.o.Config, keys.List(auth.DefaultOrg))
+}
+
+func (n *Node) openDispatch(ups map[string]dispatch.Upstream, cat *catalog.Catalog, cards *cards) error {
+	c := n.o.Config
+	d, err := dispatch.New(dispatch.Options{
+		Setup: dispatch.Setup{
+			Revision: c.Revision, Providers: ups, Models: c.Models, AnyModel: c.AnyModel,
+			Facts: func(kind, name string) dispatch.ModelFacts {
+				m, ok := cat.Model(kind, name)
+				if !ok {
+					return dispatch.ModelFacts{}
+				}
+				return dispatch.ModelFacts{Context: m.Context, MaxOutput: m.MaxOutput}
+			},
+		},
+		Codecs: all.Codec, Cards: cards, Budget: n.budgets, Journal: n.journal(),
+		Metrics: n.metrics, Log: n.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	n.dispatch = d
+	var models, deployments []string
+	for _, m := range d.Models() {
+		models = append(models, m.Name)
+		for _, dep := range m.Deployments {
+			deployments = append(deployments, dep.Name)
+		}
+	}
+	n.metrics.Known(models, deployments)
+	n.later(func() { logged(n.o.Log, "close dispatch", d.Close()) })
+	return nil
+}
+
+func (n *Node) openEngine(cards *cards) error {
+	agents := map[string]*engine.Agent{}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(n.o.Config.Agents)) {
+		a, err := engine.NewAgent(name, n.o.Config.Agents[name], n.tools)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		agents[name] = a
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	n.engine = engine.New(engine.Options{
+		Org: auth.DefaultOrg, Revision: n.o.Config.Revision, Store: n.journal(), Calls: n.dispatch, Budgets: n.budgets,
+		Cards: cards.resource, Codecs: all.Codec, Agents: agents, Log: n.o.Log, Now: time.Now, NewID: newID,
+		Slots: sched.Config{Models: n.o.Config.Engine.ModelCalls, Tools: n.o.Config.Engine.Effects},
+	})
+	n.later(n.engine.Close)
+	return nil
+}
+
+// newID is a UUIDv7 with a type's prefix: for names, never for order.
+func newID(prefix string) string {
+	u := uuid.Must(uuid.NewV7()) // fails only where the system has no randomness
+	return prefix + fmt.Sprintf("%x", u[:])
+}
+
+// Service answers what the verbs and the API ask.
+func (n *Node) Service() api.Service { return n.service }
+
+// Serve goes on with the runs that had not ended, and serves until ctx ends.
+func (n *Node) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	count, err := n.engine.Recover(ctx)
+	if err != nil {
+		return err
+	}
+	if count > 0 {
+		n.o.Log.Info("runs go on where they were", "runs", count)
+	}
+	go func() {
+		select {
+		case <-n.engine.Halted():
+			cancel(fmt.Errorf("%w: %w; start Skein again once that is mended", engine.ErrHalted, n.engine.Err()))
+		case <-ctx.Done():
+		}
+	}()
+	err = n.server.Serve(ctx)
+	if cause := context.Cause(ctx); errors.Is(cause, engine.ErrHalted) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+// Close takes the process down; after Serve.
+func (n *Node) Close() { n.close() }
+
+func (n *Node) later(f func()) { n.closers = append(n.closers, f) }
+
+func (n *Node) close() {
+	for _, f := range slices.Backward(n.closers) {
+		f()
+	}
+	n.closers = nil
+}
+
+func logged(log *slog.Logger, doing string, err error) {
+	if err != nil {
+		log.Error(doing, "err", err)
+	}
+}
