@@ -1,0 +1,95 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// process is a child that the demo starts, kills and starts again.
+type process struct {
+	name string
+	cmd  *exec.Cmd
+	done chan error
+}
+
+// start runs this program with other arguments; what it says goes to a file.
+func start(name, exe, dir string, env []string, args ...string) (*process, error) {
+	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	cmd := exec.Command(exe, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), env...)
+	detach(cmd)
+	if err := cmd.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), log.Close())
+	}
+	p := &process{name: name, cmd: cmd, done: make(chan error, 1)}
+	go func() {
+		err := cmd.Wait()
+		p.done <- errors.Join(err, log.Close())
+	}()
+	return p, nil
+}
+
+// pid is the process's number.
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// kill ends it as a power cut would, and waits until it is gone.
+func (p *process) kill() error {
+	if err := p.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("kill %s: %w", p.name, err)
+	}
+	<-p.done // its error says that it was killed
+	return nil
+}
+
+// stop asks it to end, and kills it where it does not.
+func (p *process) stop(grace time.Duration) {
+	if p == nil {
+		return
+	}
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		return // it has ended already
+	}
+	select {
+	case <-p.done:
+	case <-time.After(grace):
+		_ = p.kill() // there is nothing more to try
+	}
+}
+
+// until asks again and again, until ready says yes, the process ends or time is up.
+func (p *process) until(ctx context.Context, what string, ready func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ready() {
+		select {
+		case err := <-p.done:
+			p.done <- err
+			return fmt.Errorf("%s ended instead of %s: %w; see %s.log", p.name, what, err, p.name)
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w", what, ctx.Err())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// written is the content of a small file; "" while it is not there.
+func written(path string) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}

@@ -1,0 +1,125 @@
+package demo
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/skein-run/skein/internal/fakecloud"
+)
+
+// witness asks the stand-in services what they did.
+type witness struct{ base string }
+
+// order makes a fault happen.
+func (w *witness) order(ctx context.Context, f fakecloud.Fault) error {
+	body, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	_, err = w.ask(ctx, http.MethodPost, "/faults", body)
+	return err
+}
+
+// log is everything that was served.
+func (w *witness) log(ctx context.Context) ([]fakecloud.Line, error) {
+	return lines[fakecloud.Line](w.ask(ctx, http.MethodGet, "/log", nil))
+}
+
+// usage is what each attempt and effect consumed, by the services' own count.
+func (w *witness) usage(ctx context.Context) ([]fakecloud.Consumed, error) {
+	return lines[fakecloud.Consumed](w.ask(ctx, http.MethodGet, "/usage", nil))
+}
+
+// finding reads a company's finding from the table; nil where there is none.
+func (w *witness) finding(ctx context.Context, company string) (finding, error) {
+	body, err := w.ask(ctx, http.MethodGet, "/tables/findings/items/"+company, nil)
+	if err != nil {
+		return nil, err
+	}
+	var item struct {
+		Item finding `json:"item"`
+	}
+	if body == nil {
+		return nil, nil
+	}
+	if err := json.Unmarshal(body, &item); err != nil {
+		return nil, fmt.Errorf("read the finding of %s: %w", company, err)
+	}
+	return item.Item, nil
+}
+
+// ask sends one request; a 404 is a nil body.
+func (w *witness) ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, w.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask the stand-in services: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end below
+	b, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("ask the stand-in services for %s: %w", path, err)
+	case resp.StatusCode == http.StatusNotFound:
+		return nil, nil
+	case resp.StatusCode >= 300:
+		return nil, fmt.Errorf("ask the stand-in services for %s: %s: %s", path, resp.Status, bytes.TrimSpace(b))
+	}
+	return b, nil
+}
+
+// lines decodes JSON lines.
+func lines[T any](body []byte, err error) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	var out []T
+	sc := bufio.NewScanner(bytes.NewReader(body))
+	sc.Buffer(nil, 1<<20)
+	for sc.Scan() {
+		var v T
+		if err := json.Unmarshal(sc.Bytes(), &v); err != nil {
+			return nil, fmt.Errorf("read the stand-in services' log: %w", err)
+		}
+		out = append(out, v)
+	}
+	return out, sc.Err()
+}
+
+// activity is what is going on.
+type activity struct{ answering, findings, notices int }
+
+// ready says whether a kill now would hurt: something was written, and answers
+// are in mid-stream. A real model is not the stand-in's to see.
+func (a activity) ready(real bool) bool {
+	return a.findings >= 2 && (real || a.answering >= 2)
+}
+
+func (w *witness) busy(ctx context.Context) (activity, error) {
+	var a activity
+	log, err := w.log(ctx)
+	if err != nil {
+		return a, err
+	}
+	for i := range log {
+		switch ln := &log[i]; {
+		case ln.Event == "begin":
+			a.answering++
+		case ln.Event == "end":
+			a.answering--
+		case ln.Service == "table" && ln.Op == "put" && ln.Done:
+			a.findings++
+		case ln.Service == "notify" && ln.Done:
+			a.notices++
+		}
+	}
+	return a, nil
+}
