@@ -1,0 +1,49 @@
+# `make` alone lists what there is.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+export CGO_ENABLED ?= 0
+
+.PHONY: help build demo test check race lint fuzz sim update bench bench-gateway clean
+
+help: ## List the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+build: ## Build bin/skein.
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/skein ./cmd/skein
+
+demo: build ## The guided tour (REAL=1: with a real model).
+	bin/skein demo $(if $(REAL),--real)
+
+test: ## All tests.
+	$(GO) test ./...
+
+race: ## All tests under the race detector.
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+lint: ## Format, vet, staticcheck, generated files, known vulnerabilities.
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted; run gofmt -w on:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+	@$(GO) tool govulncheck ./... || { code=$$?; test $$code -ne 3 || exit 1; echo "govulncheck: its database cannot be reached; skipped"; }
+
+check: lint race ## Everything that must hold before a change lands.
+
+fuzz: ## Fuzz every decoder for FUZZTIME each (10s).
+	@./bench/fuzz.sh $(or $(FUZZTIME),10s)
+
+sim: ## The seeded simulation, SEEDS of them (10000).
+	SKEIN_SIM_SEEDS=$(or $(SEEDS),10000) $(GO) test ./internal/engine/sim -count=1 -timeout 60m -v
+
+update: ## Write goldens and generated docs anew; review the diff.
+	$(GO) test ./... -update
+
+bench: ## Benchmarks of every package, with allocations.
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-gateway: build ## Mock upstream, ReverseProxy and Skein side by side in one run.
+	$(GO) run ./bench/gateway
+
+clean: ## Remove what was built, and the demo's folder.
+	rm -rf bin demo-data
