@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -118,9 +119,25 @@ func report(err error) int {
 		code, err = exit.code, exit.err
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "skein: %v\n", err)
+		fmt.Fprintf(os.Stderr, "skein: %v\n", plain(err))
 	}
 	return code
+}
+
+// plain is an error without the part of an HTTP request that the API names in it:
+// whoever types a command sees no body and no path.
+func plain(err error) error {
+	var refused *api.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	e := *refused
+	if _, field, ok := strings.Cut(e.Field, "."); ok && field != "id" {
+		e.Field = field
+	} else {
+		e.Field = ""
+	}
+	return &e
 }
 
 // service is whichever way to the data there is: a running process, or the data.

@@ -12,8 +12,10 @@ import (
 
 	"github.com/skein-run/skein/internal/budget"
 	"github.com/skein-run/skein/internal/catalog"
+	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/tool"
 )
 
 // resolve reads secret references and makes relative paths absolute.
@@ -153,6 +155,15 @@ func (c *Config) validateAgents(p *problems) {
 		a := c.Agents[name]
 		if _, ok := c.Models[a.Model]; a.Model != "" && !ok && !strings.Contains(a.Model, "/") {
 			p.add("agents."+name+".model", "%q is none of the models; there are: %s", a.Model, list(c.Models))
+		}
+		if _, err := engine.ParseGoal(name, a.Goal); err != nil {
+			p.add("agents."+name+".goal", "%v", err)
+		}
+		for i, t := range a.Tools {
+			if _, ok := c.Tools[t]; !ok && !tool.IsBuiltin(t) {
+				p.add(fmt.Sprintf("agents.%s.tools[%d]", name, i), "%q is none of the tools; there are: %s, and the built-in %s",
+					t, list(c.Tools), strings.Join(tool.Builtins(), ", "))
+			}
 		}
 	}
 }

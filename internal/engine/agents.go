@@ -58,9 +58,9 @@ func NewAgent(name string, o AgentOptions, tools map[string]tool.Tool) (*Agent, 
 	if o.Goal == "" {
 		wrong("goal", "is missing; say in words what a run is to achieve")
 	}
-	goal, err := template.New(name).Option("missingkey=error").Parse(o.Goal)
+	goal, err := ParseGoal(name, o.Goal)
 	if err != nil {
-		wrong("goal", "is no valid template: %v", err)
+		wrong("goal", "%v", err)
 	}
 	def := agent.Definition{Name: name, Model: o.Model, System: o.System, OutputCap: o.OutputCap,
 		Limits: agent.Limits{Steps: o.Limits.Steps, Time: o.Limits.Time}}
@@ -100,6 +100,15 @@ func NewAgent(name string, o AgentOptions, tools map[string]tool.Tool) (*Agent, 
 		return nil, fmt.Errorf("agents.%s: %w", name, err)
 	}
 	return &Agent{Definition: def, Hash: digest(body), Set: set, goal: goal, inputs: mentioned(o.Goal)}, nil
+}
+
+// ParseGoal reads a goal as the template that it is.
+func ParseGoal(name, goal string) (*template.Template, error) {
+	t, err := template.New(name).Option("missingkey=error").Parse(goal)
+	if err != nil {
+		return nil, fmt.Errorf("is no valid template over the run's inputs, such as {{.company}}: %w", err)
+	}
+	return t, nil
 }
 
 // mentioned lists the {{.names}} of a goal, for messages.

@@ -69,41 +69,44 @@ func Views() []store.View {
 }
 
 // Open builds a process. What is wrong is said before anything is served.
-func Open(ctx context.Context, o Options) (n *Node, err error) {
-	n = &Node{o: o, tools: map[string]tool.Tool{}, metrics: telemetry.New(), health: &telemetry.Health{}}
-	defer func() {
-		if err != nil {
-			n.close()
-		}
-	}()
-	if err := n.openStore(ctx); err != nil {
+func Open(ctx context.Context, o Options) (*Node, error) {
+	n := &Node{o: o, tools: map[string]tool.Tool{}, metrics: telemetry.New(), health: &telemetry.Health{}}
+	if err := n.open(ctx); err != nil {
+		n.Close()
 		return nil, err
 	}
+	return n, nil
+}
+
+func (n *Node) open(ctx context.Context) error {
+	if err := n.openStore(ctx); err != nil {
+		return err
+	}
 	if err := n.openTools(); err != nil {
-		return nil, err
+		return err
 	}
 	providers, infos, err := n.openProviders()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cat, err := catalog.Load()
 	if err != nil {
-		return nil, fmt.Errorf("load the catalog: %w", err)
+		return fmt.Errorf("load the catalog: %w", err)
 	}
-	cards, err := newCards(cat, o.Config, infos)
+	cards, err := newCards(cat, n.o.Config, infos)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := n.openKeysAndBudgets(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := n.openDispatch(providers, cat, cards); err != nil {
-		return nil, err
+		return err
 	}
 	if err := n.openEngine(cards); err != nil {
-		return nil, err
+		return err
 	}
-	return n, n.openServer(cards)
+	return n.openServer(cards)
 }
 
 func (n *Node) openStore(ctx context.Context) error {
@@ -297,12 +300,10 @@ func (n *Node) Serve(ctx context.Context) error {
 	return err
 }
 
-// Close takes the process down; after Serve.
-func (n *Node) Close() { n.close() }
-
 func (n *Node) later(f func()) { n.closers = append(n.closers, f) }
 
-func (n *Node) close() {
+// Close takes the process down; after Serve.
+func (n *Node) Close() {
 	for _, f := range slices.Backward(n.closers) {
 		f()
 	}
