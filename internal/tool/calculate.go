@@ -17,7 +17,7 @@ const mostCalculation = 5 * time.Second
 
 // newCalculate runs programs that the model writes; see [calculate.Eval].
 func newCalculate(lim Limits) Tool {
-	t := &operated{resource: Resource{Name: "calculate", Kind: "calculate", Cloud: "local", Service: "local/calculate"}}
+	t := &operated{resource: Resource{Name: "calculate", Kind: "calculate", Cloud: "local", Service: "local/starlark"}}
 	t.add(Operation{
 		Name: "calculate",
 		Description: "Runs a small program in Starlark (like Python, without imports, while and recursion) and gives the value of its last " +

@@ -75,13 +75,13 @@ func TestOpenSaysWhatItWorksOn(t *testing.T) {
 		ops  string
 	}{
 		{"notes", tool.Spec{Objects: "file://" + dir}, tool.Resource{Name: "notes", Kind: "objects", URL: "file://" + dir, Driver: "file",
-			Cloud: "local", Service: "local/file"}, "notes_list notes_read"},
+			Cloud: "local", Service: "local/files"}, "notes_list notes_read"},
 		{"notes", tool.Spec{Objects: "fake://127.0.0.1:1/b", Access: "write", PricedAs: "aws/s3/us-east-1"}, tool.Resource{Name: "notes", Kind: "objects",
 			URL: "fake://127.0.0.1:1/b", Driver: "fake", Cloud: "aws", Service: "aws/s3/us-east-1", Notional: true}, "notes_list notes_read notes_write"},
 		{"t", tool.Spec{Table: "fake://127.0.0.1:1/b?partition_key=k", Access: "read"}, tool.Resource{Name: "t", Kind: "table",
 			URL: "fake://127.0.0.1:1/b?partition_key=k", Driver: "fake", Cloud: "local", Service: "local/fake"}, "t_get t_query"},
 		{"todo", tool.Spec{}, tool.Resource{Name: "todo", Kind: "todo", Cloud: "local", Service: "local/todo"}, "todo_write"},
-		{"calculate", tool.Spec{}, tool.Resource{Name: "calculate", Kind: "calculate", Cloud: "local", Service: "local/calculate"}, "calculate"},
+		{"calculate", tool.Spec{}, tool.Resource{Name: "calculate", Kind: "calculate", Cloud: "local", Service: "local/starlark"}, "calculate"},
 	} {
 		opened, err := tool.Open(c.name, c.spec)
 		if err != nil {

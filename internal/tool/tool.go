@@ -75,7 +75,7 @@ type Resource struct {
 	URL     string // as configured, without secrets; "" for a built-in
 	Driver  string // the scheme that serves it: file, sqlite, fake; "" for a built-in
 	Cloud   string // the first part of Service: aws, local
-	Service string // finds its price card: `priced_as`, or what the driver is by itself, such as "local/file"
+	Service string // finds its price card: `priced_as`, or what the driver is by itself, such as "local/files"
 	// Notional says that the resource is not really there: it is priced as if it were.
 	Notional bool
 }

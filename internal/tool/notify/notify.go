@@ -20,8 +20,9 @@ type Message struct {
 	Body    string `json:"message"`
 }
 
-// PublishUnit is the size in which publishes are counted, as SNS does; see
-// https://aws.amazon.com/sns/pricing/ (read 2026-11-24).
+// PublishUnit is the size in which publishes are counted, after SNS, where each
+// 64 KB of a message is one request. The rule is the project's own statement of
+// it: the provider's pricing page was not at hand to be checked.
 const PublishUnit = 64 << 10
 
 // Units is how many publishes a message counts as.
@@ -53,7 +54,7 @@ type Sent struct {
 // Drivers is every driver of topics.
 func Drivers() []resource.Driver[Topic] {
 	return []resource.Driver[Topic]{
-		{Scheme: "file", Service: "local/file", Form: "file:folder", Open: openFile},
+		{Scheme: "file", Service: "local/files", Form: "file:folder", Open: openFile},
 		{Scheme: "fake", Service: "local/fake", Form: "fake://host:port/topic?dedup=id", Options: []string{"dedup"}, Open: openFake},
 	}
 }

@@ -60,7 +60,7 @@ type Requests struct {
 // Drivers is every driver of objects.
 func Drivers() []resource.Driver[Bucket] {
 	return []resource.Driver[Bucket]{
-		{Scheme: "file", Service: "local/file", Form: "file:///folder", Open: openFile},
+		{Scheme: "file", Service: "local/files", Form: "file:///folder", Open: openFile},
 		{Scheme: "fake", Service: "local/fake", Form: "fake://host:port/bucket", Open: openFake},
 	}
 }

@@ -15,7 +15,7 @@ import (
 // Driver is one row of a table of drivers.
 type Driver[T any] struct {
 	Scheme  string
-	Service string   // what it is by itself, for bills: "local/file"
+	Service string   // what it is by itself, for bills: "local/files"
 	Form    string   // how its URL is written, for messages
 	Options []string // the query parameters that it takes
 	Open    func(*URL) (T, error)

@@ -62,14 +62,15 @@ func Drivers() []resource.Driver[Table] {
 }
 
 // Sizes in which tables are counted, as DynamoDB does for a write and a strongly
-// consistent read; see
+// consistent read. That reads go in steps of 4 KB, and that reading an item that is
+// not there costs too, stands in
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
-// (read 2026-11-24).
+// (an archived excerpt, read 2026-11-24); the other sizes are from secondary
+// pages that agree.
 const (
 	WriteUnit = 1 << 10
 	ReadUnit  = 4 << 10
-	// MostItem is the largest item there can be; see
-	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+	// MostItem is the largest item there can be.
 	MostItem = 400 << 10
 )
 
