@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
+	"go.uber.org/goleak"
 
 	"github.com/skein-run/skein/internal/store"
 	"github.com/skein-run/skein/internal/store/sqlite"
@@ -285,5 +286,17 @@ func TestLongPathsGetASocketElsewhere(t *testing.T) {
 	a, b := store.SocketPath(long), store.SocketPath(long+"b")
 	if !strings.HasPrefix(a, "/run/user/7/skein-") || a == b || len(a) > 100 {
 		t.Errorf("got %s and %s", a, b)
+	}
+}
+
+func TestCloseLeavesNothingRunning(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	s, err := store.Open(t.Context(), t.TempDir(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit(t, s, rec("x", "a"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -101,7 +101,9 @@ type View struct {
 	Tables  []string // what to drop before folding again
 	Schema  []string // statements that create them
 	// Apply folds one record. It must depend on the record and the view's own
-	// tables only, and an error from it refuses the batch.
+	// tables only: it is called again for the same record where a transaction is
+	// undone and made anew. An error from it refuses the batch. A view that needs a
+	// record's body later keeps its lsn, and its queries join `record`.
 	Apply func(ctx context.Context, tx Tx, r *Record) error
 }
 

@@ -1,7 +1,8 @@
 // Package sqlite is a connection to an SQLite database that keeps its statements
 // prepared, with the few methods of database/sql that views and queries use. It
-// is the low way to the same engine: a commit's statements cost a third of what
-// they cost through database/sql.
+// is the low way to the same engine: an inserted row costs a quarter less than
+// through database/sql, a view's query is parsed once, and reading and writing bind
+// and scan by the same few lines.
 package sqlite
 
 import (
