@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/skein-run/skein/internal/agent"
@@ -12,7 +13,6 @@ import (
 	"github.com/skein-run/skein/internal/engine/sched"
 	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/llm"
-	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/store"
 	"github.com/skein-run/skein/internal/tool"
@@ -76,8 +76,8 @@ func (e *Engine) prepare(c *sched.Command) {
 		f.card = &price.Card{Cloud: r.Cloud, Service: r.Kind}
 	}
 	bound := f.card.Rate(f.op.Bound, price.Options{})
-	ask := dispatch.Ask{ID: f.entry.ID, Cause: &s.cause, Fixed: total(bound), Until: now.Add(f.op.Timeout + time.Minute),
-		Unpriced: f.op.Bound == nil}
+	ask := dispatch.Ask{ID: f.entry.ID, Cause: &s.cause, Fixed: price.Total(bound), Until: now.Add(f.op.Timeout + time.Minute),
+		Unpriced: f.op.Bound == nil || unpriced(bound)}
 	grant, refusal := e.o.Budgets.Hold(now, &ask)
 	if refusal != nil {
 		e.fail(c.Run, s, agent.ToolFailed, &agent.Failure{Class: llm.OverBudget, Outcome: string(tool.NotDone), Message: refusal.Message})
@@ -100,15 +100,17 @@ func (e *Engine) prepare(c *sched.Command) {
 	e.post(sched.Event{Kind: sched.Prepared, Run: c.Run, Command: c.Do.ID}, a)
 }
 
-func effectID(o *agent.Open) string { return fmt.Sprintf("%s/%d", o.ID, o.Try) }
-
-func total(cs []price.Charge) money.Amount {
-	var sum money.Amount
+// unpriced reports whether there is a charge for which no price is known.
+func unpriced(cs []price.Charge) bool {
 	for i := range cs {
-		sum = sum.Add(cs[i].Cost)
+		if slices.Contains(cs[i].Marks, price.Unpriced) {
+			return true
+		}
 	}
-	return sum
+	return false
 }
+
+func effectID(o *agent.Open) string { return fmt.Sprintf("%s/%d", o.ID, o.Try) }
 
 // perform does a command in a goroutine of its own; its outcome is an input.
 func (e *Engine) perform(c *sched.Command) {
