@@ -129,7 +129,7 @@ func overChat(t *testing.T, url string, o *office, goal string) string {
 		for _, call := range m.ToolCalls {
 			text, failed := o.do(ctx, call.Function.Name, json.RawMessage(call.Function.Arguments))
 			if failed {
-				text = "error: " + text
+				text = "[error] " + text
 			}
 			p.Messages = append(p.Messages, openai.ToolMessage(text, call.ID))
 		}

@@ -9,13 +9,13 @@ import (
 
 // chatUsage is usage in OpenAI's terms: cached tokens are inside the prompt,
 // reasoning is inside the completion.
-func chatUsage(u Usage) map[string]any {
+func chatUsage(u Usage) members {
 	prompt, completion := u.Input+u.CacheRead+u.CacheWrite+u.CacheWrite1h, u.Output+u.Reasoning
-	return map[string]any{
-		"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
-		"prompt_tokens_details": map[string]any{"cached_tokens": u.CacheRead, "audio_tokens": 0},
-		"completion_tokens_details": map[string]any{"reasoning_tokens": u.Reasoning, "audio_tokens": 0,
-			"accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0},
+	return members{
+		"prompt_tokens", prompt, "completion_tokens", completion, "total_tokens", prompt + completion,
+		"prompt_tokens_details", members{"cached_tokens", u.CacheRead, "audio_tokens", 0},
+		"completion_tokens_details", members{"reasoning_tokens", u.Reasoning, "audio_tokens", 0,
+			"accepted_prediction_tokens", 0, "rejected_prediction_tokens", 0},
 	}
 }
 
@@ -32,10 +32,11 @@ func chatFinish(a *answer) string {
 }
 
 func (chatFormat) whole(a *answer) []byte {
-	message := map[string]any{"role": "assistant", "content": nil, "refusal": nil, "annotations": []any{}}
-	if text := joinText(a.parts); text != "" {
-		message["content"] = text
+	var text any
+	if said := joinText(a.parts); said != "" {
+		text = said
 	}
+	message := members{"role", "assistant", "content", text}
 	var calls []chatCall
 	for _, p := range a.parts {
 		if p.Kind == analyst.Call {
@@ -45,13 +46,14 @@ func (chatFormat) whole(a *answer) []byte {
 		}
 	}
 	if calls != nil {
-		message["tool_calls"] = calls
+		message = append(message, "tool_calls", calls)
 	}
-	return mustJSON(map[string]any{
-		"id": a.id, "object": "chat.completion", "created": a.created, "model": a.ask.model,
-		"choices":      []any{map[string]any{"index": 0, "message": message, "logprobs": nil, "finish_reason": chatFinish(a)}},
-		"usage":        chatUsage(a.usage),
-		"service_tier": "default", "system_fingerprint": "fp_fakecloud",
+	message = append(message, "refusal", nil, "annotations", []any{})
+	return mustJSON(members{
+		"id", a.id, "object", "chat.completion", "created", a.created, "model", a.ask.model,
+		"choices", []any{members{"index", 0, "message", message, "logprobs", nil, "finish_reason", chatFinish(a)}},
+		"usage", chatUsage(a.usage),
+		"service_tier", "default", "system_fingerprint", "fp_fakecloud",
 	})
 }
 
@@ -71,8 +73,8 @@ func (chatFormat) failure(e *apiError, _ string) []byte {
 	case "overloaded_error":
 		kind = "server_error"
 	}
-	return mustJSON(map[string]any{"error": map[string]any{"message": e.message, "type": kind,
-		"param": orNull(e.param), "code": orNull(e.code)}})
+	return mustJSON(members{"error", members{"message", e.message, "type", kind,
+		"param", orNull(e.param), "code", orNull(e.code)}})
 }
 
 func (f chatFormat) open(a *answer) streamer { return &chatStream{f: f, a: a, calls: -1} }
@@ -85,16 +87,16 @@ type chatStream struct {
 }
 
 func (s *chatStream) prelude() []byte {
-	delta := map[string]any{"role": "assistant", "content": "", "refusal": nil}
+	var content any = ""
 	if len(s.a.parts) > 0 && s.a.parts[0].Kind == analyst.Call {
-		delta["content"] = nil
+		content = nil
 	}
-	return s.chunk(delta, nil)
+	return s.chunk(members{"role", "assistant", "content", content, "refusal", nil}, nil)
 }
 
 func (s *chatStream) piece(p piece) []byte {
 	if p.kind != analyst.Call {
-		return s.chunk(map[string]any{"content": p.text}, nil)
+		return s.chunk(members{"content", p.text}, nil)
 	}
 	c := chatCall{}
 	if p.first {
@@ -104,20 +106,20 @@ func (s *chatStream) piece(p piece) []byte {
 	c.Index = &s.calls
 	if !p.first {
 		c.Function.Arguments = p.text
-		return s.chunk(map[string]any{"tool_calls": []any{c}}, nil)
+		return s.chunk(members{"tool_calls", []any{c}}, nil)
 	}
 	// The call's name comes with no arguments yet, and these in a frame of their own.
-	out := s.chunk(map[string]any{"tool_calls": []any{c}}, nil)
+	out := s.chunk(members{"tool_calls", []any{c}}, nil)
 	if p.text == "" {
 		return out
 	}
 	more := chatCall{Index: &s.calls}
 	more.Function.Arguments = p.text
-	return append(out, s.chunk(map[string]any{"tool_calls": []any{more}}, nil)...)
+	return append(out, s.chunk(members{"tool_calls", []any{more}}, nil)...)
 }
 
 func (s *chatStream) end() []byte {
-	out := s.chunk(map[string]any{}, chatFinish(s.a))
+	out := s.chunk(members{}, chatFinish(s.a))
 	if s.a.ask.wantsUsage {
 		out = append(out, s.frame([]any{}, chatUsage(s.a.usage))...)
 	}
@@ -132,20 +134,27 @@ func (s *chatStream) garbage() []byte {
 	return []byte("data: {\"id\":\"" + s.a.id + "\",\"choices\":[{\"ind\x00\n\n")
 }
 
-func (s *chatStream) chunk(delta map[string]any, finish any) []byte {
-	choice := map[string]any{"index": 0, "delta": delta, "logprobs": nil, "finish_reason": finish}
+func (s *chatStream) chunk(delta members, finish any) []byte {
+	choice := members{"index", 0, "delta", delta, "logprobs", nil, "finish_reason", finish}
 	return s.frame([]any{choice}, nil)
 }
 
 func (s *chatStream) frame(choices []any, usage any) []byte {
-	chunk := map[string]any{
-		"id": s.a.id, "object": "chat.completion.chunk", "created": s.a.created, "model": s.a.ask.model,
-		"service_tier": "default", "system_fingerprint": "fp_fakecloud", "choices": choices,
+	chunk := members{
+		"id", s.a.id, "object", "chat.completion.chunk", "created", s.a.created, "model", s.a.ask.model,
+		"service_tier", "default", "system_fingerprint", "fp_fakecloud", "choices", choices,
 	}
 	if s.a.ask.wantsUsage {
-		chunk["usage"] = usage // null on every chunk but the last
+		chunk = append(chunk, "usage", usage) // null on every chunk but the last
 	}
-	return sse("", mustJSON(chunk))
+	return sse("", mustJSON(append(chunk, "obfuscation", s.padding(choices))))
+}
+
+// padding makes chunks nearly equal in length, so that their sizes do not tell
+// what is in them; it is no output.
+func (s *chatStream) padding(choices []any) string {
+	const letters = "q7ZkX2mNwP9cVb4R"
+	return letters[:len(letters)-len(appendJSON(nil, choices))%len(letters)]
 }
 
 // sse frames one event; without a name it has a data line only.
@@ -193,7 +202,7 @@ func (s *Server) listChatModels(w http.ResponseWriter, r *http.Request) {
 	}
 	data := []any{}
 	for _, m := range chatModels {
-		data = append(data, map[string]any{"id": m, "object": "model", "created": 1735689600, "owned_by": "fakecloud"})
+		data = append(data, members{"id", m, "object", "model", "created", 1735689600, "owned_by", "fakecloud"})
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": data})
+	writeJSON(w, http.StatusOK, members{"object", "list", "data", data})
 }

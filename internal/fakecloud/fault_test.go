@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -242,8 +243,9 @@ func TestFaultsAreOrderedOverHTTP(t *testing.T) {
 }
 
 func TestAFaultEndsWithItsTime(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s, url := serve(t, fakecloud.Options{Now: func() time.Time { return now }})
+	var passed atomic.Int64 // milliseconds
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s, url := serve(t, fakecloud.Options{Now: func() time.Time { return start.Add(time.Duration(passed.Load()) * time.Millisecond) }})
 	if _, err := s.Order(fakecloud.Fault{Kind: fakecloud.Refuse, ForMS: 1000}); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +253,7 @@ func TestAFaultEndsWithItsTime(t *testing.T) {
 	if r := post(t, context.Background(), url+d.path, d.body(false), d.header); r.err == nil {
 		t.Error("within its time it did not happen")
 	}
-	now = now.Add(time.Second)
+	passed.Store(1000)
 	if r := post(t, context.Background(), url+d.path, d.body(false), d.header); r.status != http.StatusOK {
 		t.Errorf("after its time: %+v", r)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/skein-run/skein/internal/fakecloud/analyst"
@@ -145,8 +146,52 @@ func (g *ids) next(prefix string, length int) string {
 	return prefix + text[:length]
 }
 
+// members is a JSON object as a list of names and values, written in this order:
+// the providers' own, which readers of streams may rely on.
+type members []any
+
+// MarshalJSON writes the object.
+func (m members) MarshalJSON() ([]byte, error) { return m.append(nil), nil }
+
+func (m members) append(b []byte) []byte {
+	b = append(b, '{')
+	for i := 0; i+1 < len(m); i += 2 {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendJSON(append(appendJSON(b, m[i]), ':'), m[i+1])
+	}
+	return append(b, '}')
+}
+
+func appendJSON(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case members:
+		return v.append(b)
+	case []any:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSON(b, e)
+		}
+		return append(b, ']')
+	case nil:
+		return append(b, "null"...)
+	case int:
+		return strconv.AppendInt(b, int64(v), 10)
+	case int64:
+		return strconv.AppendInt(b, v, 10)
+	}
+	return append(b, mustJSON(v)...)
+}
+
 // mustJSON encodes values that this package made itself and that always encode.
 func mustJSON(v any) []byte {
+	if m, ok := v.(members); ok {
+		return m.append(nil)
+	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Sprintf("fakecloud: encode %T: %v", v, err))

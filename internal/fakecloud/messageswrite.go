@@ -9,12 +9,12 @@ import (
 
 // messagesUsage is usage in Anthropic's terms: input_tokens leaves the cached
 // ones out.
-func messagesUsage(u Usage, output int64) map[string]any {
-	return map[string]any{
-		"input_tokens": u.Input, "cache_read_input_tokens": u.CacheRead,
-		"cache_creation_input_tokens": u.CacheWrite + u.CacheWrite1h,
-		"cache_creation":              map[string]any{"ephemeral_5m_input_tokens": u.CacheWrite, "ephemeral_1h_input_tokens": u.CacheWrite1h},
-		"output_tokens":               output, "service_tier": "standard",
+func messagesUsage(u Usage, output int64) members {
+	return members{
+		"input_tokens", u.Input, "cache_read_input_tokens", u.CacheRead,
+		"cache_creation_input_tokens", u.CacheWrite + u.CacheWrite1h,
+		"cache_creation", members{"ephemeral_5m_input_tokens", u.CacheWrite, "ephemeral_1h_input_tokens", u.CacheWrite1h},
+		"output_tokens", output, "service_tier", "standard",
 	}
 }
 
@@ -40,21 +40,21 @@ func (messagesFormat) whole(a *answer) []byte {
 	for _, p := range a.parts {
 		switch p.Kind {
 		case analyst.Text:
-			content = append(content, map[string]any{"type": "text", "text": p.Text})
+			content = append(content, members{"type", "text", "text", p.Text})
 		case analyst.Thinking:
-			content = append(content, map[string]any{"type": "thinking", "thinking": p.Text, "signature": messagesSignature})
+			content = append(content, members{"type", "thinking", "thinking", p.Text, "signature", messagesSignature})
 		case analyst.Call:
 			input := p.Args
 			if !json.Valid(input) { // the cap fell into the arguments
 				input = json.RawMessage("{}")
 			}
-			content = append(content, map[string]any{"type": "tool_use", "id": p.ID, "name": p.Name, "input": input})
+			content = append(content, members{"type", "tool_use", "id", p.ID, "name", p.Name, "input", input})
 		}
 	}
 	reason, sequence := messagesStop(a)
-	return mustJSON(map[string]any{
-		"id": a.id, "type": "message", "role": "assistant", "model": a.ask.model, "content": content,
-		"stop_reason": reason, "stop_sequence": sequence, "usage": messagesUsage(a.usage, a.usage.Output),
+	return mustJSON(members{
+		"id", a.id, "type", "message", "role", "assistant", "model", a.ask.model, "content", content,
+		"stop_reason", reason, "stop_sequence", sequence, "usage", messagesUsage(a.usage, a.usage.Output),
 	})
 }
 
@@ -63,9 +63,9 @@ func (messagesFormat) failure(e *apiError, requestID string) []byte {
 	if kind == "server_error" {
 		kind = "api_error"
 	}
-	out := map[string]any{"type": "error", "error": map[string]any{"type": kind, "message": e.message}}
+	out := members{"type", "error", "error", members{"type", kind, "message", e.message}}
 	if requestID != "" {
-		out["request_id"] = requestID
+		out = append(out, "request_id", requestID)
 	}
 	return mustJSON(out)
 }
@@ -79,41 +79,39 @@ type messagesStream struct {
 	pinged bool
 }
 
-func (s *messagesStream) event(kind string, members map[string]any) []byte {
-	members["type"] = kind
-	return sse(kind, mustJSON(members))
+func (s *messagesStream) event(kind string, rest members) []byte {
+	return sse(kind, mustJSON(append(members{"type", kind}, rest...)))
 }
 
 // prelude has the usage as far as it is known; its output count is provisional.
 func (s *messagesStream) prelude() []byte {
-	return s.event("message_start", map[string]any{"message": map[string]any{
-		"id": s.a.id, "type": "message", "role": "assistant", "model": s.a.ask.model, "content": []any{},
-		"stop_reason": nil, "stop_sequence": nil, "usage": messagesUsage(s.a.usage, 1),
+	return s.event("message_start", members{"message", members{
+		"id", s.a.id, "type", "message", "role", "assistant", "model", s.a.ask.model, "content", []any{},
+		"stop_reason", nil, "stop_sequence", nil, "usage", messagesUsage(s.a.usage, 1),
 	}})
 }
 
 func (s *messagesStream) piece(p piece) []byte {
 	var out []byte
-	delta := map[string]any{}
-	var start map[string]any
+	var start, delta members
 	switch p.kind {
 	case analyst.Text:
-		start, delta = map[string]any{"type": "text", "text": ""}, map[string]any{"type": "text_delta", "text": p.text}
+		start, delta = members{"type", "text", "text", ""}, members{"type", "text_delta", "text", p.text}
 	case analyst.Thinking:
-		start = map[string]any{"type": "thinking", "thinking": "", "signature": ""}
-		delta = map[string]any{"type": "thinking_delta", "thinking": p.text}
+		start = members{"type", "thinking", "thinking", "", "signature", ""}
+		delta = members{"type", "thinking_delta", "thinking", p.text}
 	case analyst.Call:
-		start = map[string]any{"type": "tool_use", "id": p.id, "name": p.name, "input": map[string]any{}}
-		delta = map[string]any{"type": "input_json_delta", "partial_json": p.text}
+		start = members{"type", "tool_use", "id", p.id, "name", p.name, "input", members{}}
+		delta = members{"type", "input_json_delta", "partial_json", p.text}
 	}
 	if p.first {
-		out = append(out, s.event("content_block_start", map[string]any{"index": p.part, "content_block": start})...)
+		out = append(out, s.event("content_block_start", members{"index", p.part, "content_block", start})...)
 		if !s.pinged {
 			s.pinged = true
-			out = append(out, s.event("ping", map[string]any{})...)
+			out = append(out, s.event("ping", members{})...)
 		}
 		if p.kind == analyst.Call { // arguments begin with an empty piece
-			out = append(out, s.delta(p.part, map[string]any{"type": "input_json_delta", "partial_json": ""})...)
+			out = append(out, s.delta(p.part, members{"type", "input_json_delta", "partial_json", ""})...)
 		}
 	}
 	if p.text != "" {
@@ -121,23 +119,23 @@ func (s *messagesStream) piece(p piece) []byte {
 	}
 	if p.last {
 		if p.kind == analyst.Thinking {
-			out = append(out, s.delta(p.part, map[string]any{"type": "signature_delta", "signature": messagesSignature})...)
+			out = append(out, s.delta(p.part, members{"type", "signature_delta", "signature", messagesSignature})...)
 		}
-		out = append(out, s.event("content_block_stop", map[string]any{"index": p.part})...)
+		out = append(out, s.event("content_block_stop", members{"index", p.part})...)
 	}
 	return out
 }
 
-func (s *messagesStream) delta(index int, delta map[string]any) []byte {
-	return s.event("content_block_delta", map[string]any{"index": index, "delta": delta})
+func (s *messagesStream) delta(index int, delta members) []byte {
+	return s.event("content_block_delta", members{"index", index, "delta", delta})
 }
 
 func (s *messagesStream) end() []byte {
 	reason, sequence := messagesStop(s.a)
-	out := s.event("message_delta", map[string]any{
-		"delta": map[string]any{"stop_reason": reason, "stop_sequence": sequence},
-		"usage": messagesUsage(s.a.usage, s.a.usage.Output)})
-	return append(out, s.event("message_stop", map[string]any{})...)
+	out := s.event("message_delta", members{
+		"delta", members{"stop_reason", reason, "stop_sequence", sequence},
+		"usage", messagesUsage(s.a.usage, s.a.usage.Output)})
+	return append(out, s.event("message_stop", members{})...)
 }
 
 func (s *messagesStream) failure(e *apiError) []byte { return sse("error", s.f.failure(e, "")) }
@@ -153,8 +151,8 @@ func (s *Server) listMessagesModels(w http.ResponseWriter, r *http.Request) {
 	}
 	data := []any{}
 	for _, m := range messagesModels {
-		data = append(data, map[string]any{"type": "model", "id": m, "display_name": m, "created_at": "2025-01-01T00:00:00Z"})
+		data = append(data, members{"type", "model", "id", m, "display_name", m, "created_at", "2025-01-01T00:00:00Z"})
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"data": data, "has_more": false,
-		"first_id": messagesModels[0], "last_id": messagesModels[len(messagesModels)-1]})
+	writeJSON(w, http.StatusOK, members{"data", data, "has_more", false,
+		"first_id", messagesModels[0], "last_id", messagesModels[len(messagesModels)-1]})
 }

@@ -108,7 +108,7 @@ func tableRow(line string) []string {
 	return cells
 }
 
-var yearCell = regexp.MustCompile(`^(?:fiscal |FY ?)?((?:19|20)\d\d)$`)
+var yearCell = regexp.MustCompile(`(?i)^(?:fiscal (?:year )?|FY ?)?((?:19|20)\d\d)$`)
 
 // yearsIn reads a table's head; nil where the row is not one.
 func yearsIn(cells []string) []int {

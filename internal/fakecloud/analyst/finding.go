@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -101,7 +102,7 @@ func meets(value, op, bound string) bool {
 // item is the finding as it is recorded.
 func (f *finding) item() map[string]any {
 	item := map[string]any{
-		"company": f.company, "fiscal_year": yearText(f.year),
+		"company": f.company, "fiscal_year": strconv.Itoa(f.year),
 		"verdict": f.verdict, "summary": f.text(), "sources": f.sources,
 	}
 	for _, m := range f.measures {

@@ -6,7 +6,6 @@ import (
 	"math/big"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -259,7 +258,7 @@ func grouped(n string) string {
 	return sign + whole
 }
 
-// atLeast compares two decimal texts.
+// compare compares two decimal texts.
 func compare(a, b string) (int, bool) {
 	x, ok1 := new(big.Rat).SetString(a)
 	y, ok2 := new(big.Rat).SetString(b)
@@ -268,5 +267,3 @@ func compare(a, b string) (int, bool) {
 	}
 	return x.Cmp(y), true
 }
-
-func yearText(y int) string { return strconv.Itoa(y) }

@@ -140,6 +140,10 @@ func fillJSON(schema json.RawMessage, said string) string {
 	return string(b)
 }
 
+// mostFilled is how many items a list is filled with at most; a schema may ask
+// for more than memory has.
+const mostFilled = 20
+
 // fill makes the least value that a schema accepts, with the text wherever one is
 // to be given; nil where there is no schema.
 func fill(schema json.RawMessage, text string) any {
@@ -151,7 +155,7 @@ func fill(schema json.RawMessage, text string) any {
 		Required   []string                   `json:"required"`
 		Items      json.RawMessage            `json:"items"`
 		MinItems   int                        `json:"minItems"`
-		Minimum    *float64                   `json:"minimum"`
+		Minimum    json.Number                `json:"minimum"`
 		MaxLength  int                        `json:"maxLength"`
 	}
 	if json.Unmarshal(schema, &s) != nil {
@@ -174,13 +178,13 @@ func fill(schema json.RawMessage, text string) any {
 		return out
 	case kind == "array":
 		out := []any{}
-		for range s.MinItems {
+		for range min(s.MinItems, mostFilled) {
 			out = append(out, fill(s.Items, text))
 		}
 		return out
 	case kind == "integer" || kind == "number":
-		if s.Minimum != nil {
-			return *s.Minimum
+		if s.Minimum != "" {
+			return s.Minimum
 		}
 		return 0
 	case kind == "boolean":

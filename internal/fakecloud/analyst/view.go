@@ -86,11 +86,11 @@ func look(r Request) *view {
 // looksFailed recognises the ways in which a result says that it is an error, for
 // the format that has no flag for it.
 func looksFailed(text string) bool {
-	text = strings.TrimSpace(text)
+	text = strings.TrimLeft(text, " \n[(*#")
 	if len(text) >= 5 && strings.EqualFold(text[:5], "error") {
 		return true
 	}
-	var object map[string]json.RawMessage
+	var object map[string]json.RawMessage // "{" is not trimmed, so an object is still whole
 	return json.Unmarshal([]byte(text), &object) == nil && len(object) <= 3 && len(object["error"]) > 0 && string(object["error"]) != "null"
 }
 
