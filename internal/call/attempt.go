@@ -74,9 +74,10 @@ func (s *State) broke(e Event, now time.Time, cmds []Command) []Command {
 		s.told = errGone
 		return s.settleLast(err, cmds)
 	}
-	if s.shown {
+	if s.shown && !s.unseen {
 		return s.seam(err, cmds)
 	}
+	s.shown = false
 	s.tell(err)
 	if bars(err) {
 		s.bar(s.candidate)

@@ -11,7 +11,7 @@ type EventKind uint8
 
 // The events, and the members of [Event] that each uses.
 const (
-	Admitted     EventKind = iota + 1 // the call begins: Until (the caller's deadline, if any), Streamed
+	Admitted     EventKind = iota + 1 // the call begins: Until (the caller's deadline, if any), Streamed, Unseen
 	Chosen                            // Order, Queue, Chance; an empty order has Err, and Until where it may change
 	SlotGiven                         //
 	SlotDenied                        // the candidate is full or rests: Err
@@ -33,6 +33,7 @@ const (
 type Event struct {
 	Kind     EventKind
 	Streamed bool
+	Unseen   bool // nobody looks at the answer before it is whole: a break after content is one before it
 	Queue    bool // all candidates are full: TakeSlot waits
 	Hard     bool
 	Again    bool

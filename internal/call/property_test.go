@@ -18,7 +18,6 @@ type judge struct {
 	holds    map[int]bool
 	opened   map[int]bool
 	recorded map[int]bool
-	mustWait map[int]bool
 	settled  map[int]bool
 	shownBy  int
 	ends     int

@@ -20,8 +20,6 @@ var epoch = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 type script struct {
 	state call.State
 	now   time.Time
-	told  *llm.Error
-	more  []string // canned: the outcomes of attempts, by candidate
 }
 
 func TestScenarios(t *testing.T) {
@@ -115,7 +113,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	}
 	s.state.Config = config(t, d)
 	var line []string
-	queue := []call.Event{{Kind: call.Admitted, Streamed: true, Until: until(t, d, s.now)}}
+	queue := []call.Event{{Kind: call.Admitted, Streamed: true, Unseen: d.HasArg("unseen"), Until: until(t, d, s.now)}}
 	for steps := 0; !s.state.Done(); steps++ {
 		if steps > 1000 {
 			t.Fatalf("%s: the call does not end", d.Pos)

@@ -44,7 +44,8 @@ type Call struct {
 type Source interface {
 	Facts() *wire.Facts
 	// Body is the request as t wants it, and what it loses on the way. The slice is
-	// the caller's until Release.
+	// the caller's until Body is called again or Do has returned; afterwards nobody
+	// reads it any more, also where an upstream answered before it had read all.
 	Body(t *wire.Target) (body []byte, losses []wire.Loss, err error)
 }
 
@@ -52,7 +53,9 @@ type Source interface {
 // in order: Open once, then Frame for each piece, then Close once (a stream); or
 // Whole and Close (an unstreamed answer); or Close alone, where nothing could be
 // shown. Where Close brings an error after Open, the sink ends its stream with
-// that error in its format's own form.
+// that error in its format's own form. A sink that looks at nothing before the
+// answer is whole says so by a method Unseen() bool: then an attempt that breaks
+// after its first content is replaced like one that breaks before.
 type Sink interface {
 	// Format is what Frame's bytes are to be in; "" asks for events only.
 	Format() llm.Format

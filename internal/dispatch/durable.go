@@ -60,7 +60,7 @@ func (d *Dispatcher) noted(b store.Batch, err error) {
 // rescue keeps what a settlement booked, where it could not be committed. A batch
 // that was refused for what its caller added is committed without that.
 func (d *Dispatcher) rescue(r *run, b store.Batch, err error, callers bool) {
-	if callers && (errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrConflict)) {
+	if callers && refused(err) {
 		if err = d.submit(r, b, true); err == nil {
 			return
 		}
@@ -116,10 +116,16 @@ func (d *Dispatcher) Fault() error {
 }
 
 func (d *Dispatcher) fail(err error) {
-	if errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrConflict) {
+	if refused(err) {
 		return
 	}
 	d.fault.Store(&err)
+}
+
+// refused reports whether a batch was not written for what stands in it: the
+// journal itself is well.
+func refused(err error) bool {
+	return errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRefused)
 }
 
 func (d *Dispatcher) mend() {

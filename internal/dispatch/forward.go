@@ -4,16 +4,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 
 	"github.com/skein-run/skein/internal/call"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/wire"
 )
-
-// maxWhole bounds an unstreamed answer.
-const maxWhole = 64 << 20
 
 // maxKept bounds what is kept back before the first content.
 const maxKept = 1 << 20
@@ -36,7 +32,7 @@ func (r *run) readStream(ans *provider.Answer) error {
 	case !same:
 		w = r.codec.Writer(r.as)
 	}
-	r.kept, r.terminal = r.kept[:0], r.terminal[:0]
+	r.kept, r.terminal, r.shown = r.kept[:0], r.terminal[:0], false // what an earlier attempt brought is forgotten
 	for {
 		r.reading.Store(r.d.now().UnixNano())
 		f, err := s.Next()
@@ -75,9 +71,7 @@ func (r *run) readStream(ans *provider.Answer) error {
 			}
 		default:
 			if !r.shown {
-				if f.Class == wire.Prelude || w != nil {
-					r.kept = append(r.kept, b...)
-				}
+				r.kept = append(r.kept, b...)
 				if len(r.kept) > maxKept {
 					a.progress = s.Progress()
 					return r.malformed(errPrelude)
@@ -126,45 +120,6 @@ func (r *run) pass(b []byte, events []llm.Event) error {
 	return nil
 }
 
-// readWhole reads an unstreamed answer.
-func (r *run) readWhole(ans *provider.Answer) error {
-	a := &r.at
-	r.reading.Store(r.d.now().UnixNano())
-	body, err := readAll(r.body[:0], ans.Body, length(ans.Header))
-	r.body = body
-	r.reading.Store(0)
-	if err != nil {
-		return err
-	}
-	resp, err := a.dep.codec.DecodeResponse(body, a.dep.info.Dialect)
-	if err != nil {
-		if e := a.dep.codec.DecodeError(ans.Status, ans.Header, body, a.dep.info.Dialect); e != nil {
-			return e // an error with status 200
-		}
-		return r.malformed(err)
-	}
-	r.whole = resp
-	a.progress = progressOf(resp)
-	return nil
-}
-
-// progressOf is the progress of an answer that came in one piece.
-func progressOf(resp *llm.Response) llm.Progress {
-	p := llm.Progress{Frames: 1, Usage: resp.Usage, Stopped: resp.Stop != llm.StopUnstated}
-	for i := range resp.Parts {
-		switch part := &resp.Parts[i]; part.Kind {
-		case llm.Thinking:
-			p.ThinkingBytes += int64(len(part.Text))
-		case llm.ToolCall:
-			p.Tools++
-			p.ToolBytes += int64(len(part.Arguments))
-		default:
-			p.TextBytes += int64(len(part.Text))
-		}
-	}
-	return p
-}
-
 // finish hands the end over: the entry is durable.
 func (r *run) finish() {
 	same := r.at.dep.info.Format == r.want
@@ -172,12 +127,13 @@ func (r *run) finish() {
 		var err error
 		switch {
 		case same:
-			err = r.c.Sink.Whole(&r.receipt, r.body, nil)
+			err = r.c.Sink.Whole(r.receipt, r.renamed(), nil)
 		case r.want == "":
-			err = r.c.Sink.Whole(&r.receipt, nil, r.whole)
+			err = r.c.Sink.Whole(r.receipt, nil, r.whole)
+			r.body = nil // the response may hold pieces of it
 		default:
 			r.out = append(r.out[:0], r.codec.EncodeResponse(r.whole, r.as)...)
-			err = r.c.Sink.Whole(&r.receipt, r.out, nil)
+			err = r.c.Sink.Whole(r.receipt, r.out, nil)
 		}
 		r.close(err)
 		return
@@ -193,16 +149,16 @@ func (r *run) finish() {
 
 func (r *run) close(err error) {
 	if err != nil { // whole and paid for, but nobody took the end of it
-		r.c.Sink.Close(&r.receipt, &llm.Error{Class: llm.Canceled, Blame: llm.BlameClient, Billed: llm.BilledYes, Status: 499, Message: "the client went away before the end of the answer"})
+		r.c.Sink.Close(r.receipt, &llm.Error{Class: llm.Canceled, Blame: llm.BlameClient, Billed: llm.BilledYes, Status: 499, Message: "the client went away before the end of the answer"})
 		return
 	}
-	r.c.Sink.Close(&r.receipt, nil)
+	r.c.Sink.Close(r.receipt, nil)
 }
 
 // fail shows the client what its call ended with.
 func (r *run) fail(err *llm.Error) {
 	r.failed = forClient(err)
-	r.c.Sink.Close(&r.receipt, r.failed)
+	r.c.Sink.Close(r.receipt, r.failed)
 }
 
 // forClient is an error as a client may take it. What is between Skein and its
@@ -213,6 +169,9 @@ func forClient(err *llm.Error) *llm.Error {
 		e := *err
 		e.Class, e.Status, e.Code = llm.ServerError, http.StatusBadGateway, "upstream_credential"
 		e.Message = "the provider refused Skein's credential; its operator has to mend that"
+		if err.Class == llm.QuotaExhausted {
+			e.Message = "the account at the provider is used up; its operator has to mend that"
+		}
 		return &e
 	case llm.BlameDeployment, llm.BlameProvider:
 		if err.Class == llm.NotFound {
@@ -224,41 +183,4 @@ func forClient(err *llm.Error) *llm.Error {
 	return err
 }
 
-var (
-	errPrelude = errors.New("much and no content")
-	errTooLong = errors.New("an answer of more than " + strconv.Itoa(maxWhole>>20) + " MB")
-)
-
-// readAll appends what r holds to b; size is what was stated, or -1.
-func readAll(b []byte, r io.Reader, size int) ([]byte, error) {
-	if size >= 0 && size < maxWhole && cap(b) < size+1 {
-		b = make([]byte, 0, size+1) // one more, so that the end is seen without growing
-	}
-	if cap(b) == 0 {
-		b = make([]byte, 0, 8<<10)
-	}
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		switch {
-		case err == io.EOF:
-			return b, nil
-		case err != nil:
-			return b, err
-		case len(b) > maxWhole:
-			return b, errTooLong
-		}
-	}
-}
-
-// length is the stated size of an answer, or -1.
-func length(h http.Header) int {
-	n, err := strconv.Atoi(h.Get("Content-Length"))
-	if err != nil {
-		return -1
-	}
-	return n
-}
+var errPrelude = errors.New("much and no content")

@@ -99,7 +99,7 @@ func (r *run) hold(c *call.Command) call.Event {
 		bound := a.card.AppendBound(r.charges[:0], price.Ask{InputTokens: a.input})
 		ask := Ask{
 			ID: a.id, Cause: &r.c.Cause, Model: r.m.name, Fixed: bound.Fixed,
-			Price: bound.PerOutput.Price, Per: bound.PerOutput.Per, Most: want, Least: min(leastCap, want),
+			Price: bound.PerOutput.Price, Per: bound.PerOutput.Per, Most: want, Least: min(leastCap+f.ThinkingBudget, want),
 			Choices: f.Choices, Until: c.Until.Add(time.Minute), Unpriced: bound.Unbounded != "", Unbounded: bound.Unbounded,
 		}
 		grant, refused := b.Hold(now, &ask)
@@ -112,6 +112,10 @@ func (r *run) hold(c *call.Command) call.Event {
 			a.cap = grant.Tokens
 		}
 	}
+	if r.ctx.Err() != nil { // nobody waits for an answer any more
+		r.giveBack()
+		return call.Event{Kind: call.Refused, Err: r.asError(errSink)}
+	}
 	t := wire.Target{
 		Format: dep.info.Format, Dialect: dep.info.Dialect, Upstream: dep.upstream, MaxOutput: dep.maxOutput,
 		LossyOK: r.m.lossyOK && r.losesAt(dep),
@@ -119,7 +123,7 @@ func (r *run) hold(c *call.Command) call.Event {
 	if a.grant.Hard || f.MaxOutput == 0 && stated {
 		t.OutputCap = a.cap
 	}
-	a.lower = a.grant.Hard && (f.MaxOutput == 0 || a.cap < f.MaxOutput)
+	a.lower = t.OutputCap > 0 && (f.MaxOutput == 0 || a.cap < f.MaxOutput)
 	body, losses, err := r.c.Source.Body(&t)
 	if err != nil {
 		r.giveBack()

@@ -69,9 +69,9 @@ const KindCall = "call"
 
 const callVersion = 1 // of CallRecord's encoding
 
-func (r *run) newRecord() *CallRecord {
+func (r *run) newRecord() {
 	f := r.facts
-	rec := &CallRecord{
+	*r.rec = CallRecord{
 		ID: r.c.ID, Cause: r.c.Cause, Model: r.c.Model, Format: r.want, Stream: f.Stream, Arrived: micro(r.c.Arrived),
 		Facts: CallFacts{
 			Bytes: f.Bytes, TextBytes: f.TextBytes, MediaBytes: f.MediaBytes,
@@ -79,8 +79,7 @@ func (r *run) newRecord() *CallRecord {
 		},
 		Attempts: make([]AttemptRecord, 0, 2),
 	}
-	rec.Cause.Org = orDefault(rec.Cause.Org)
-	return rec
+	r.rec.Cause.Org = orDefault(r.rec.Cause.Org)
 }
 
 // noteChoice keeps the latest choice's reasons.

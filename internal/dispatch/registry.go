@@ -10,7 +10,6 @@ import (
 
 	"github.com/skein-run/skein/internal/call"
 	"github.com/skein-run/skein/internal/limit"
-	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/route"
 	"github.com/skein-run/skein/internal/wire"
@@ -218,42 +217,4 @@ func (d *Dispatcher) find(w *world, name string) *model {
 		w.count.Add(1)
 	}
 	return m
-}
-
-// Knows reports whether clients may ask for a model of this name.
-func (d *Dispatcher) Knows(name string) bool { return d.find(d.world.Load(), name) != nil }
-
-// Models lists the models by name, with how their deployments are now.
-func (d *Dispatcher) Models() []ModelInfo {
-	w, now := d.world.Load(), d.now()
-	out := make([]ModelInfo, 0, len(w.names))
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, name := range w.names {
-		mi := ModelInfo{Name: name}
-		for _, dep := range w.models[name].deployments {
-			info := DeploymentInfo{
-				Name: dep.name, Provider: dep.info.Name, Kind: dep.info.Kind, Upstream: dep.upstream,
-				Cloud: dep.info.Cloud, Region: dep.region, Format: dep.info.Format,
-				Context: dep.context, MaxOutput: dep.maxOutput,
-				InFlight: dep.slots.InFlight(), MaxInFlight: dep.slots.Max, State: "ready",
-			}
-			c := dep.candidate(nil)
-			if reason := route.Standing(&c, now); reason != 0 {
-				info.State = reason.String()
-			}
-			mi.Deployments = append(mi.Deployments, info)
-		}
-		out = append(out, mi)
-	}
-	return out
-}
-
-// candidate is the deployment as route sees it, under Dispatcher.mu. loses holds
-// the formats that cannot carry all that the request means.
-func (dep *deployment) candidate(loses []llm.Format) route.Candidate {
-	return route.Candidate{
-		Format: dep.info.Format, Context: dep.context, Loses: slices.Contains(loses, dep.info.Format),
-		Full: dep.slots.Full(), Health: &dep.health, Credential: dep.credential, Quota: dep.quota,
-	}
 }

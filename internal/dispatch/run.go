@@ -53,7 +53,7 @@ type serving struct {
 	failed *llm.Error    // what the call ended with
 
 	rec     *CallRecord
-	receipt Receipt
+	receipt *Receipt     // the sink may keep it, as the caller keeps the record
 	cost    money.Amount // of all attempts
 }
 
@@ -94,7 +94,7 @@ func newRun(d *Dispatcher) *run {
 // serve runs a call from its admission to its end.
 func (r *run) serve(ctx context.Context, w *world, m *model, c Call) (*CallRecord, error) {
 	r.begun(ctx, w, m, c)
-	r.feed(call.Event{Kind: call.Admitted, Until: c.Deadline, Streamed: r.facts.Stream})
+	r.feed(call.Event{Kind: call.Admitted, Until: c.Deadline, Streamed: r.facts.Stream, Unseen: r.unseen()})
 	for !r.done() {
 		r.wait()
 	}
@@ -105,6 +105,12 @@ func (r *run) serve(ctx context.Context, w *world, m *model, c Call) (*CallRecor
 		return rec, failed
 	}
 	return rec, nil
+}
+
+// unseen reports whether the sink looks at nothing before the answer is whole.
+func (r *run) unseen() bool {
+	s, ok := r.c.Sink.(interface{ Unseen() bool })
+	return ok && s.Unseen()
 }
 
 // feed gives the machine an event, does what it says, and goes on with what comes
@@ -186,8 +192,13 @@ func (r *run) begun(ctx context.Context, w *world, m *model, c Call) {
 		r.c.Arrived = now
 	}
 	r.c.Cause.Call = c.ID
-	r.rec = r.newRecord()
-	r.receipt = Receipt{Call: c.ID}
+	told := &struct {
+		CallRecord
+		Receipt
+	}{}
+	r.rec, r.receipt = &told.CallRecord, &told.Receipt
+	r.receipt.Call = c.ID
+	r.newRecord()
 	r.mu.Lock()
 	r.watched.state = call.State{Config: m.config}
 	r.watched.closed = false

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -95,8 +94,8 @@ func (r *run) usage(err *llm.Error) (llm.Usage, price.Source) {
 	if err == nil && p.Usage.Reported {
 		return p.Usage, price.Reported
 	}
-	if err != nil && err.Billed == llm.BilledNo && !p.Content() {
-		return llm.Usage{}, price.Reported
+	if err != nil && !p.Content() && (err.Billed == llm.BilledNo || a.rec.Status >= 400) {
+		return llm.Usage{}, price.Reported // an answer that is an error is not billed, by any provider's terms
 	}
 	u := p.Usage
 	if u.InputTokens() == 0 {
@@ -143,7 +142,7 @@ func (r *run) response() *llm.Response {
 
 // batch is the records of the last entry and the call.
 func (r *run) batch(entry *ledger.Entry) (store.Batch, error) {
-	var b store.Batch
+	b := store.Batch{Records: make([]store.Record, 0, 2)}
 	if entry != nil {
 		rec, err := ledger.EntryRecord(entry, r.w.setup.Revision)
 		if err != nil {
@@ -151,12 +150,8 @@ func (r *run) batch(entry *ledger.Entry) (store.Batch, error) {
 		}
 		b.Records = append(b.Records, rec)
 	}
-	body, err := json.Marshal(r.rec)
-	if err != nil {
-		return b, fmt.Errorf("encode the record of %s: %w", r.c.ID, err)
-	}
 	b.Records = append(b.Records, store.Record{
-		Org: r.rec.Cause.Org, Kind: KindCall, Version: callVersion, Stream: r.c.ID, Config: r.w.setup.Revision, Body: body,
+		Org: r.rec.Cause.Org, Kind: KindCall, Version: callVersion, Stream: r.c.ID, Config: r.w.setup.Revision, Body: appendCall(make([]byte, 0, 1024), r.rec),
 	})
 	return b, nil
 }

@@ -185,13 +185,13 @@ func (d *Dispatcher) observe(a *attempt, err *llm.Error) {
 		dep.quota.Clear()
 		dep.credential.Clear()
 	case llm.BlameCredential:
-		dep.credential.Rest(err.RetryAfter, now)
-	case llm.BlameQuota:
 		after := err.RetryAfter
 		if err.Class == llm.QuotaExhausted {
 			after = max(after, time.Minute) // waiting a little does not mend it
 		}
-		dep.quota.Rest(after, now)
+		dep.credential.Rest(after, now)
+	case llm.BlameQuota:
+		dep.quota.Rest(err.RetryAfter, now)
 	case llm.BlameDeployment, llm.BlameProvider:
 		outcome = route.Failed
 		if err.RetryAfter > 0 {

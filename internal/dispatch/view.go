@@ -9,20 +9,21 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/skein-run/skein/internal/store"
 )
 
-// Calls is the view of call records: one row for each call.
+// Calls is the view of call records: one row for each call, whose story stays in
+// its record.
 var Calls = store.View{
 	Name: "calls", Version: 1, Kinds: []string{KindCall}, Tables: []string{"calls"},
 	Schema: []string{
 		`CREATE TABLE calls (
-			org TEXT NOT NULL, id TEXT NOT NULL, lsn INTEGER NOT NULL,
+			lsn INTEGER PRIMARY KEY, org TEXT NOT NULL, id TEXT NOT NULL,
 			key TEXT NOT NULL, project TEXT NOT NULL, run TEXT NOT NULL,
-			model TEXT NOT NULL, outcome TEXT NOT NULL,
-			arrived TEXT NOT NULL, ended TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
-			PRIMARY KEY (org, id)) WITHOUT ROWID`,
-		`CREATE INDEX calls_lsn ON calls (org, lsn)`,
+			model TEXT NOT NULL, outcome TEXT NOT NULL, arrived TEXT NOT NULL,
+			UNIQUE (org, id)) STRICT`,
 		`CREATE INDEX calls_run ON calls (org, run, lsn) WHERE run <> ''`,
 	},
 	Apply: applyCall,
@@ -31,17 +32,29 @@ var Calls = store.View{
 // timeText sorts as text in the order of time.
 const timeText = "2006-01-02T15:04:05.000000Z"
 
-// applyCall folds a call's record. One of a later version is kept with what every
-// version has, and parks only its own reading.
+// applyCall folds a call's record. Of one of a later version what can be read is
+// kept; it parks its own reading only.
 func applyCall(ctx context.Context, tx store.Tx, r *store.Record) error {
-	var c CallRecord
-	if err := json.Unmarshal(r.Body, &c); err != nil && r.Version <= callVersion {
-		return fmt.Errorf("fold the record of call %s: %w", r.Stream, err)
+	if !gjson.ValidBytes(r.Body) && r.Version <= callVersion {
+		return fmt.Errorf("fold the record of call %s: it is no JSON", r.Stream)
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (org, id) DO NOTHING`,
-		r.Org, r.Stream, r.LSN, c.Cause.Key, c.Cause.Project, c.Cause.Run, c.Model, c.Outcome,
-		c.Arrived.UTC().Format(timeText), c.Ended.UTC().Format(timeText), r.Version, r.Body)
+	var f struct{ key, project, run, model, outcome, arrived gjson.Result }
+	gjson.ParseBytes(r.Body).ForEach(func(k, v gjson.Result) bool {
+		switch k.Str {
+		case "cause":
+			f.key, f.project, f.run = v.Get("key"), v.Get("project"), v.Get("run")
+		case "model":
+			f.model = v
+		case "outcome":
+			f.outcome = v
+		case "arrived":
+			f.arrived = v
+		}
+		return true
+	})
+	arrived, _ := time.Parse(time.RFC3339Nano, f.arrived.Str)
+	_, err := tx.ExecContext(ctx, `INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		r.LSN, r.Org, r.Stream, f.key.Str, f.project.Str, f.run.Str, f.model.Str, f.outcome.Str, arrived.UTC().Format(timeText))
 	return err
 }
 
@@ -68,7 +81,8 @@ type Listed struct {
 func Get(ctx context.Context, r store.Reader, org, id string) (*CallRecord, error) {
 	var version int
 	var body []byte
-	err := r.QueryRowContext(ctx, `SELECT version, body FROM calls WHERE org = ? AND id = ?`, orDefault(org), id).Scan(&version, &body)
+	err := r.QueryRowContext(ctx, `SELECT r.version, r.body FROM calls c JOIN record r ON r.lsn = c.lsn
+		WHERE c.org = ? AND c.id = ?`, orDefault(org), id).Scan(&version, &body)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil
@@ -91,29 +105,29 @@ func decodeCall(id string, version int, body []byte) (*CallRecord, error) {
 
 // List is the calls that match, the latest first.
 func List(ctx context.Context, r store.Reader, q Query) ([]Listed, error) {
-	where, args := []string{"org = ?"}, []any{orDefault(q.Org)}
+	where, args := []string{"c.org = ?"}, []any{orDefault(q.Org)}
 	for _, f := range []struct{ column, value string }{
 		{"project", q.Project}, {"key", q.Key}, {"run", q.Run}, {"model", q.Model}, {"outcome", q.Outcome},
 	} {
 		if f.value != "" {
-			where, args = append(where, f.column+" = ?"), append(args, f.value)
+			where, args = append(where, "c."+f.column+" = ?"), append(args, f.value)
 		}
 	}
 	if !q.Before.IsZero() {
-		where, args = append(where, "arrived < ?"), append(args, q.Before.UTC().Format(timeText))
+		where, args = append(where, "c.arrived < ?"), append(args, q.Before.UTC().Format(timeText))
 	}
 	if !q.After.IsZero() {
-		where, args = append(where, "arrived >= ?"), append(args, q.After.UTC().Format(timeText))
+		where, args = append(where, "c.arrived >= ?"), append(args, q.After.UTC().Format(timeText))
 	}
 	if q.BeforeLSN > 0 {
-		where, args = append(where, "lsn < ?"), append(args, q.BeforeLSN)
+		where, args = append(where, "c.lsn < ?"), append(args, q.BeforeLSN)
 	}
 	limit := q.Limit
 	if limit <= 0 {
 		limit = 100
 	}
-	rows, err := r.QueryContext(ctx, `SELECT lsn, id, version, body FROM calls WHERE `+strings.Join(where, " AND ")+
-		` ORDER BY lsn DESC LIMIT ?`, append(args, limit)...)
+	rows, err := r.QueryContext(ctx, `SELECT c.lsn, c.id, r.version, r.body FROM calls c JOIN record r ON r.lsn = c.lsn WHERE `+strings.Join(where, " AND ")+
+		` ORDER BY c.lsn DESC LIMIT ?`, append(args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("list calls: %w", err)
 	}

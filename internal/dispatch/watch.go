@@ -118,7 +118,7 @@ func (r *run) announce() {
 	if !r.opened {
 		r.opened = true
 		r.receipt.Deployment = r.name()
-		if r.c.Sink.Open(&r.receipt) != nil {
+		if r.c.Sink.Open(r.receipt) != nil {
 			r.cancel()
 		}
 	}

@@ -240,6 +240,7 @@ func (s *source) Body(t *wire.Target) ([]byte, []wire.Loss, error) {
 type sink struct{}
 
 func (sink) Format() llm.Format                                   { return "" }
+func (sink) Unseen() bool                                         { return true }
 func (sink) Answer() *wire.Answer                                 { return &wire.Answer{} }
 func (sink) Open(*dispatch.Receipt) error                         { return nil }
 func (sink) Frame([]byte, []llm.Event) error                      { return nil }

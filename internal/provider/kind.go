@@ -21,6 +21,9 @@ type Kind struct {
 	Models   string // its list of models, below the endpoint
 	KeyEnv   string // where a key is looked for when the row states none
 	NeedsKey bool   // at its own address
+	// AddressEnv is where the service's own SDKs look for another endpoint; it
+	// counts where there is no configuration.
+	AddressEnv string
 
 	KeyHeader       string   // canonical
 	KeyPrefix       string   // before the key: "Bearer "
@@ -40,7 +43,7 @@ var kinds = []*Kind{openAI, anthropic}
 var openAI = &Kind{
 	Name: "openai", Format: llm.Chat, Dialect: "openai", Cloud: "openai", Service: "OpenAI API",
 	Endpoint: "https://api.openai.com/v1", Path: "/chat/completions", Models: "/models",
-	KeyEnv: "OPENAI_API_KEY", NeedsKey: true,
+	KeyEnv: "OPENAI_API_KEY", AddressEnv: "OPENAI_BASE_URL", NeedsKey: true,
 	KeyHeader: "Authorization", KeyPrefix: "Bearer ",
 	RequestIDHeader: "X-Client-Request-Id", UpstreamID: "X-Request-Id",
 }
@@ -50,7 +53,7 @@ var openAI = &Kind{
 var anthropic = &Kind{
 	Name: "anthropic", Format: llm.Messages, Cloud: "anthropic", Service: "Anthropic API",
 	Endpoint: "https://api.anthropic.com", Path: "/v1/messages", Models: "/v1/models",
-	KeyEnv: "ANTHROPIC_API_KEY", NeedsKey: true,
+	KeyEnv: "ANTHROPIC_API_KEY", AddressEnv: "ANTHROPIC_BASE_URL", NeedsKey: true,
 	KeyHeader: "X-Api-Key",
 	Fixed:     []string{"Anthropic-Version", "2023-06-01"},
 	Allow:     []string{"Anthropic-Beta", "Anthropic-Version"},

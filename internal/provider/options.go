@@ -16,6 +16,7 @@ type Options struct {
 	Key      string `yaml:"key,omitempty"`      // default: from the kind's environment variable
 	Region   string `yaml:"region,omitempty"`
 	Cloud    string `yaml:"cloud,omitempty"`   // where it runs; default: the kind's own, or local for another endpoint
+	Service  string `yaml:"service,omitempty"` // as bills name it; default: the kind's, or the row's own name where it is not its maker's
 	Dialect  string `yaml:"dialect,omitempty"` // how it departs from its format's specification
 	// RequestIDHeader takes the attempt's id; default: the kind's.
 	RequestIDHeader string            `yaml:"request_id_header,omitempty"`
@@ -57,6 +58,18 @@ func (o *Options) cloud(k *Kind) string {
 		return "local"
 	}
 	return k.Cloud
+}
+
+// service is a provider's name on bills. What merely speaks a maker's format is
+// not the maker's service.
+func (o *Options) service(k *Kind, name string) string {
+	switch {
+	case o.Service != "":
+		return o.Service
+	case o.cloud(k) == k.Cloud:
+		return k.Service
+	}
+	return name
 }
 
 func orElse(s, d string) string {

@@ -87,7 +87,7 @@ func New(name string, o Options) (*Provider, error) {
 	p := &Provider{
 		info: Info{
 			Name: name, Kind: k.Name, Format: k.Format, Dialect: d, Cloud: o.cloud(k), Region: o.Region,
-			Service: k.Service, MaxInFlight: o.MaxInFlight, Tags: o.Tags,
+			Service: o.service(k, name), MaxInFlight: o.MaxInFlight, Tags: o.Tags,
 		},
 		kind: k, url: u, fixed: k.fixedHeader(o.Key), allow: k.Allow,
 		idHeader: http.CanonicalHeaderKey(orElse(o.RequestIDHeader, k.RequestIDHeader)),

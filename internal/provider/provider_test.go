@@ -52,6 +52,9 @@ func TestInfoTellsWhereItRuns(t *testing.T) {
 	if own.Info().Cloud != "openai" || pool.Info().Cloud != "local" {
 		t.Errorf("clouds: %s and %s", own.Info().Cloud, pool.Info().Cloud)
 	}
+	if own.Info().Service != "OpenAI API" || pool.Info().Service != "b" {
+		t.Errorf("services: %s and %s", own.Info().Service, pool.Info().Service)
+	}
 	if own.Info().Dialect.OutputCapName != "max_completion_tokens" || pool.Info().Dialect.Name != "" {
 		t.Errorf("dialects: %+v and %+v", own.Info().Dialect, pool.Info().Dialect)
 	}

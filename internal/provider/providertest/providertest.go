@@ -32,6 +32,7 @@ func Run(t *testing.T, k provider.Kind) {
 	t.Run("KeepsItsConnections", func(t *testing.T) { reuses(t, k) })
 	t.Run("SaysWhatMayHaveBeenBilled", func(t *testing.T) { failures(t, k) })
 	t.Run("LetsGoOfTheRequest", func(t *testing.T) { letsGo(t, k) })
+	t.Run("ChecksForFree", func(t *testing.T) { checks(t, k) })
 	t.Run("NeverShowsTheKey", func(t *testing.T) { secret(t, k) })
 }
 
@@ -168,7 +169,9 @@ func statuses(t *testing.T, k provider.Kind) {
 			t.Errorf("status %d came back as %d with %q", status, a.Status, body)
 		}
 	}
-	p := open(t, k, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere.invalid/", 307) })
+	p := open(t, k, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://elsewhere.invalid/", http.StatusTemporaryRedirect)
+	})
 	if a, _ := send(t, p, provider.Request{Body: []byte("{}")}); a.Status != 307 {
 		t.Errorf("a redirect was followed, to %d: it takes the credential elsewhere", a.Status)
 	}
@@ -279,5 +282,24 @@ func secret(t *testing.T, k provider.Kind) {
 	_, err := at(t, k, "http://127.0.0.1:1").Send(t.Context(), &provider.Request{Body: []byte("{}")})
 	if err == nil || strings.Contains(err.Error(), key) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// checks: the free read goes to the list of models, with the credential, and says
+// what to mend where it is refused.
+func checks(t *testing.T, k provider.Kind) {
+	status := 200
+	p := open(t, k, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != "GET" || !strings.HasSuffix(r.URL.Path, k.Models) || r.Header.Get(k.KeyHeader) != k.KeyPrefix+key {
+			t.Errorf("%s %s with %q", r.Method, r.URL.Path, r.Header.Get(k.KeyHeader))
+		}
+		w.WriteHeader(status)
+	})
+	if err := p.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	status = 401
+	if err := p.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "providers.it.key") {
+		t.Errorf("a refused credential: %v", err)
 	}
 }

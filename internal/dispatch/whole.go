@@ -1,0 +1,111 @@
+package dispatch
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/wire/raw"
+)
+
+// maxWhole bounds an unstreamed answer.
+const maxWhole = 64 << 20
+
+var errTooLong = errors.New("an answer of more than " + strconv.Itoa(maxWhole>>20) + " MB")
+
+// readWhole reads an unstreamed answer.
+func (r *run) readWhole(ans *provider.Answer) error {
+	a := &r.at
+	r.reading.Store(r.d.now().UnixNano())
+	body, err := readAll(r.body[:0], ans.Body, length(ans.Header))
+	r.body = body
+	r.reading.Store(0)
+	if err != nil {
+		return err
+	}
+	resp, err := a.dep.codec.DecodeResponse(body, a.dep.info.Dialect)
+	if err != nil {
+		return err // an *llm.Error: it is malformed, or an error with status 200
+	}
+	r.whole = resp
+	a.progress = progressOf(resp)
+	return nil
+}
+
+// progressOf is the progress of an answer that came in one piece.
+func progressOf(resp *llm.Response) llm.Progress {
+	p := llm.Progress{Frames: 1, Usage: resp.Usage, Stopped: resp.Stop != llm.StopUnstated}
+	for i := range resp.Parts {
+		switch part := &resp.Parts[i]; part.Kind {
+		case llm.Thinking:
+			p.ThinkingBytes += int64(len(part.Text))
+		case llm.ToolCall:
+			p.Tools++
+			p.ToolBytes += int64(len(part.Arguments))
+		default:
+			p.TextBytes += int64(len(part.Text))
+		}
+	}
+	return p
+}
+
+// renamed is an unstreamed answer in which the model has the name that the client
+// asked for, as it has in a stream.
+func (r *run) renamed() []byte {
+	if r.as.Model == r.at.dep.upstream {
+		return r.body
+	}
+	c := raw.On(r.body)
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return r.body
+		}
+		if string(key) != "model" {
+			c.Skip()
+			continue
+		}
+		at := c.Skip()
+		r.out = append(r.out[:0], r.body[:at.From]...)
+		r.out = raw.AppendString(r.out, r.as.Model)
+		r.out = append(r.out, r.body[at.To:]...)
+		return r.out
+	}
+}
+
+// readAll appends what r holds to b; size is what was stated, or -1.
+func readAll(b []byte, r io.Reader, size int) ([]byte, error) {
+	if size >= 0 && size < maxWhole && cap(b) < size+1 {
+		b = make([]byte, 0, size+1) // one more, so that the end is seen without growing
+	}
+	if cap(b) == 0 {
+		b = make([]byte, 0, 8<<10)
+	}
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case err == io.EOF:
+			return b, nil
+		case err != nil:
+			return b, err
+		case len(b) > maxWhole:
+			return b, errTooLong
+		}
+	}
+}
+
+// length is the stated size of an answer, or -1.
+func length(h http.Header) int {
+	n, err := strconv.Atoi(h.Get("Content-Length"))
+	if err != nil {
+		return -1
+	}
+	return n
+}
