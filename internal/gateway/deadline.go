@@ -1,9 +1,9 @@
 package gateway
 
 import (
-	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/skein-run/skein/internal/llm"
@@ -48,18 +48,14 @@ func timeout(s string) time.Duration {
 }
 
 // checkHeader refuses bodies that cannot be JSON. Clients are careless about
-// content types, so only those that say something else are refused.
+// content types (curl -d says that it sends a form), so the body itself has the
+// last word.
 func checkHeader(h http.Header) *llm.Error {
 	if v := h["Content-Encoding"]; len(v) > 0 && v[0] != "" && v[0] != "identity" {
 		return unsupported("content-encoding", "the request's body is encoded as "+quote(v[0])+"; send it as it is")
 	}
-	v := h["Content-Type"]
-	if len(v) == 0 || v[0] == "application/json" {
-		return nil
-	}
-	switch t, _, _ := mime.ParseMediaType(v[0]); t {
-	case "multipart/form-data", "application/x-www-form-urlencoded":
-		return unsupported("content-type", "the request's body is "+t+"; send JSON, as application/json")
+	if v := h["Content-Type"]; len(v) > 0 && strings.HasPrefix(v[0], "multipart/") {
+		return unsupported("content-type", "the request's body is in parts; send JSON, as application/json")
 	}
 	return nil
 }
