@@ -47,19 +47,21 @@ func (w *world) put(in Input) {
 	if rec, err = Decode(Version, body); err != nil {
 		w.t.Fatal(err)
 	}
-	openBefore := slices.Clone(w.s.Open)
+	was := w.s
+	was.Open = slices.Clone(w.s.Open)
 	Apply(&w.s, rec)
 	w.journal = append(w.journal, rec)
 	if rec.Seq != before+1 || w.s.Seq != rec.Seq {
 		w.t.Fatalf("record %d follows %d", rec.Seq, before)
 	}
 	if rec.Decision.Ignored != "" {
-		if d := cmp.Diff(openBefore, w.s.Open, sameState...); d != "" {
+		if d := cmp.Diff(was.Open, w.s.Open, sameState...); d != "" {
 			w.t.Fatalf("an ignored input changed what is outstanding:\n%s", d)
 		}
 		return
 	}
 	w.ids(&rec)
+	w.fits(&was, &rec)
 	w.effects(&rec)
 	w.status(&rec)
 	w.context(&rec)
@@ -80,6 +82,35 @@ func (w *world) ids(r *Record) {
 	for _, id := range r.Decision.Again {
 		if _, ok := w.given[id]; !ok {
 			w.t.Fatalf("%s is done again, and was never given", id)
+		}
+	}
+}
+
+// fits: an outcome counts for the try that it is of, an answer for the question
+// that was put, and a run that is ending starts nothing.
+func (w *world) fits(was *State, r *Record) {
+	in, d := &r.Input, &r.Decision
+	if o := was.Find(in.Command); o != nil {
+		switch in.Kind {
+		case ModelAnswered, ModelFailed, EffectStarted, ToolReturned, ToolFailed:
+			if in.Try != o.Try {
+				w.t.Fatalf("%s of try %d counted for try %d of %s", in.Kind, in.Try, o.Try, o.ID)
+			}
+		case Resolved:
+			if !o.Doubt || in.Resolve.ID != o.Effect() {
+				w.t.Fatalf("the answer to %s counted for %s", in.Resolve.ID, o.Effect())
+			}
+		}
+	}
+	if was.Ending == nil || in.Kind == Resumed {
+		return
+	}
+	if len(d.Again) > 0 {
+		w.t.Fatalf("the run is ending, and %s is done again by record %d", d.Again, r.Seq)
+	}
+	for i := range d.Commands {
+		if !slices.Contains(d.Idle, d.Commands[i].ID) {
+			w.t.Fatalf("the run is ending, and record %d gives %s", r.Seq, d.Commands[i].ID)
 		}
 	}
 }
@@ -107,6 +138,11 @@ func (w *world) effects(r *Record) {
 			w.began[id], w.maybe[id] = false, false
 		} else {
 			w.ended[id] = true
+		}
+	}
+	for _, id := range r.Decision.Doubt {
+		if !w.began[id] && !w.maybe[id] {
+			w.t.Fatalf("%s is in doubt, and it is known that it was not done", id)
 		}
 	}
 	for _, id := range slices.Concat(r.Decision.Again, r.Decision.Idle) {
@@ -229,6 +265,9 @@ func (w *world) some() Input {
 // fitting is an outcome of an outstanding command.
 func (w *world) fitting(o *Open) Input {
 	in := Input{Command: o.ID, Try: o.Try}
+	if o.Try > 1 && rapid.IntRange(0, 7).Draw(w.t, "late") == 0 {
+		in.Try--
+	}
 	kinds := []InputKind{ToolReturned, ToolFailed, ToolFailed}
 	switch {
 	case o.Kind == Sleep:
@@ -243,7 +282,7 @@ func (w *world) fitting(o *Open) Input {
 	in.Kind = rapid.SampledFrom(kinds).Draw(w.t, "outcome")
 	w.fill(&in)
 	if in.Kind == Resolved {
-		in.Resolve.ID = o.Effect()
+		in.Resolve.ID = fmt.Sprintf("%s/%d", o.ID, in.Try)
 	}
 	return in
 }
