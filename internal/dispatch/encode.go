@@ -91,29 +91,31 @@ func (b *encoder) attempt(a *AttemptRecord) {
 	b.EndObject()
 }
 
-// progress has the names that llm's types have in JSON: their own.
+// progress has the names that llm's types have in JSON.
 func (b *encoder) progress(p *llm.Progress) {
 	b.Object()
-	b.number("Frames", p.Frames)
-	b.number("TextBytes", p.TextBytes)
-	b.number("ThinkingBytes", p.ThinkingBytes)
-	b.number("ToolBytes", p.ToolBytes)
-	b.number("Tools", int64(p.Tools))
-	b.number("Malformed", int64(p.Malformed))
-	b.truth("OpenTool", p.OpenTool)
-	b.truth("Stopped", p.Stopped)
+	b.number("frames", p.Frames)
+	b.number("text_bytes", p.TextBytes)
+	b.number("thinking_bytes", p.ThinkingBytes)
+	b.number("tool_bytes", p.ToolBytes)
+	b.number("tools", int64(p.Tools))
+	b.number("malformed", int64(p.Malformed))
+	b.truth("open_tool", p.OpenTool)
+	b.truth("stopped", p.Stopped)
 	if p.Usage != (llm.Usage{}) {
-		b.Key("Usage")
+		b.Key("usage")
 		b.Object()
-		b.Key("Tokens")
-		b.List()
-		for _, n := range p.Usage.Tokens {
-			b.Int(n)
+		if p.Usage.Tokens != [llm.NumTokenClasses]int64{} {
+			b.Key("tokens")
+			b.Object()
+			for c, n := range p.Usage.Tokens {
+				b.number(llm.TokenClass(c).String(), n)
+			}
+			b.EndObject()
 		}
-		b.EndList()
-		b.number("Searches", p.Usage.Searches)
-		b.text("Tier", p.Usage.Tier)
-		b.truth("Reported", p.Usage.Reported)
+		b.number("searches", p.Usage.Searches)
+		b.text("tier", p.Usage.Tier)
+		b.truth("reported", p.Usage.Reported)
 		b.EndObject()
 	}
 	b.EndObject()

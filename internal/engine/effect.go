@@ -85,7 +85,7 @@ func (e *Engine) prepare(c *sched.Command) {
 	}
 	f.grant = &grant
 	f.entry.Held, f.entry.Windows = grant.Held, grant.Windows
-	e.flights[c.Do.ID] = f
+	e.flights[effectID(&c.Do)] = f
 	var a *attachment
 	if len(f.op.Bound) > 0 {
 		open := f.entry
@@ -115,10 +115,11 @@ func effectID(o *agent.Open) string { return fmt.Sprintf("%s/%d", o.ID, o.Try) }
 // perform does a command in a goroutine of its own; its outcome is an input.
 func (e *Engine) perform(c *sched.Command) {
 	s := e.snap(c.Run, c.State, c.Do)
-	f := e.flights[c.Do.ID]
+	id := effectID(&c.Do)
+	f := e.flights[id]
 	if f == nil {
 		f = &flight{}
-		e.flights[c.Do.ID] = f
+		e.flights[id] = f
 		if c.Do.Kind == agent.CallTool && s.set != nil {
 			f.tool, f.op, _ = s.set.Lookup(c.Do.Tool)
 		}
@@ -136,16 +137,14 @@ func (e *Engine) perform(c *sched.Command) {
 			e.callTool(ctx, run, s, f)
 		}
 		e.inbox.put(message{call: func() {
-			if e.flights[s.do.ID] == f {
-				delete(e.flights, s.do.ID)
-			}
+			delete(e.flights, id)
 		}})
 	}()
 }
 
 // callOff ends what is being performed, or gives back what was held for it.
 func (e *Engine) callOff(c *sched.Command) {
-	f := e.flights[c.Do.ID]
+	f := e.flights[effectID(&c.Do)]
 	if f == nil {
 		return
 	}
@@ -153,7 +152,7 @@ func (e *Engine) callOff(c *sched.Command) {
 		f.cancel()
 		return
 	}
-	delete(e.flights, c.Do.ID)
+	delete(e.flights, effectID(&c.Do))
 	e.book(f, nil, "canceled", e.o.Now(), func(b store.Batch) { e.o.Store.Submit(b, func(int64, error) {}) })
 }
 

@@ -179,9 +179,20 @@ func (e *Engine) do(c *sched.Command) {
 	case sched.Wake:
 		e.tick.Reset(max(c.At.Sub(e.o.Now()), 0))
 	case sched.Lost:
-		if a := e.taken(c.Attach); a != nil && a.done != nil {
-			a.done(nil, 0, ErrNoRun)
-		}
+		e.lost(c)
+	}
+}
+
+// lost tells whoever handed something in that it reached no run. A run that is
+// lost by itself is set aside: the store holds it as it is, and an input, a resume
+// or the next start reads it again.
+func (e *Engine) lost(c *sched.Command) {
+	a := e.taken(c.Attach)
+	switch {
+	case a != nil && a.done != nil:
+		a.done(nil, 0, ErrNoRun)
+	case a == nil:
+		e.o.Log.Error("a run is set aside: its records are refused again and again, or another process has it", "run", c.Run)
 	}
 }
 
@@ -236,7 +247,7 @@ func (e *Engine) commit(c *sched.Command) {
 			}
 		case errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRefused):
 			e.o.Log.Error("a run's record was refused", "run", run, "err", err)
-			e.inbox.put(message{event: sched.Event{Kind: sched.Refused, Batch: batch}})
+			e.inbox.put(message{event: sched.Event{Kind: sched.Refused, Batch: batch, Fenced: errors.Is(err, store.ErrFenced)}})
 		default:
 			e.halt(fmt.Errorf("commit a record of %s: %w", run, err))
 		}

@@ -37,7 +37,7 @@ func (e *Engine) callModel(ctx context.Context, run string, s *snapshot) {
 		e.fail(run, s, agent.ModelFailed, &agent.Failure{Class: llm.Internal, Message: err.Error(), Again: errors.Is(err, context.Canceled)})
 		return
 	}
-	c.Source = &source{req: req, codecs: e.o.Codecs}
+	c.Source = &source{req: req, codecs: e.o.Codecs, facts: wire.FactsOf(req)}
 	c.Sink = sink{}
 	c.Settle = func(ctx context.Context, st *dispatch.Settlement) error {
 		cost := callCost(st)
@@ -198,35 +198,10 @@ func (s *snapshot) lookup(name string, args json.RawMessage) (*tool.Operation, e
 type source struct {
 	req    *llm.Request
 	codecs func(llm.Format) wire.Codec
-	facts  wire.Facts
+	facts  *wire.Facts
 }
 
-func (s *source) Facts() *wire.Facts {
-	if s.facts.Model != "" {
-		return &s.facts
-	}
-	f := wire.Facts{Model: s.req.Model, Stream: true, StreamUsage: true, MaxOutput: s.req.MaxOutput, Choices: 1,
-		Messages: len(s.req.Messages), Tools: len(s.req.Tools)}
-	for i := range s.req.Tools {
-		t := &s.req.Tools[i]
-		f.TextBytes += int64(len(t.Name) + len(t.Description) + len(t.Schema))
-	}
-	for i := range s.req.Messages {
-		f.TextBytes += partsBytes(s.req.Messages[i].Parts)
-	}
-	f.Bytes = f.TextBytes
-	s.facts = f
-	return &s.facts
-}
-
-func partsBytes(ps []llm.Part) (n int64) {
-	for i := range ps {
-		p := &ps[i]
-		n += int64(len(p.Text) + len(p.ID) + len(p.Name) + len(p.Arguments))
-		n += partsBytes(p.Content)
-	}
-	return n
-}
+func (s *source) Facts() *wire.Facts { return s.facts }
 
 func (s *source) Body(t *wire.Target) ([]byte, []wire.Loss, error) {
 	codec := s.codecs(t.Format)

@@ -129,7 +129,11 @@ func (e *Engine) Resume(ctx context.Context, run string, r ResumeRequest) error 
 	if st.Status.Ended() {
 		e.o.Budgets.OpenRun(run, limits.Budget, st.Spent)
 	}
-	return e.ask(ctx, run, agent.Input{Kind: agent.Resumed, By: r.By, Limits: &limits})
+	err = e.ask(ctx, run, agent.Input{Kind: agent.Resumed, By: r.By, Limits: &limits})
+	if err != nil && st.Status.Ended() {
+		e.o.Budgets.CloseRun(run) // it stays ended
+	}
+	return err
 }
 
 // Resolve says what became of an effect in doubt. The command is named by its id,

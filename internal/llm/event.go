@@ -43,15 +43,15 @@ type Event struct {
 // keeps anyway. It decides what may be done after a break, and what an answer
 // without usage is estimated to have cost.
 type Progress struct {
-	Frames        int64 // events seen
-	TextBytes     int64 // of visible text
-	ThinkingBytes int64
-	ToolBytes     int64 // of tool-call arguments
-	Tools         int   // tool calls begun
-	OpenTool      bool  // the last tool call's arguments were not complete
-	Usage         Usage // the last that was seen
-	Stopped       bool  // a stop reason was seen
-	Malformed     int64 // events that were not what the format allows, and were skipped
+	Frames        int64 `json:"frames,omitempty"`     // events seen
+	TextBytes     int64 `json:"text_bytes,omitempty"` // of visible text
+	ThinkingBytes int64 `json:"thinking_bytes,omitempty"`
+	ToolBytes     int64 `json:"tool_bytes,omitempty"` // of tool-call arguments
+	Tools         int   `json:"tools,omitempty"`      // tool calls begun
+	OpenTool      bool  `json:"open_tool,omitempty"`  // the last tool call's arguments were not complete
+	Usage         Usage `json:"usage,omitzero"`       // the last that was seen
+	Stopped       bool  `json:"stopped,omitempty"`    // a stop reason was seen
+	Malformed     int64 `json:"malformed,omitempty"`  // events that were not what the format allows, and were skipped
 }
 
 // Content reports whether the client has been shown something of the answer.

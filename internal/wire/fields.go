@@ -15,6 +15,14 @@ var Fields = []Field{
 	{"system", "system text at the beginning", nil},
 	{"system (later)", "system or developer text after the first turn", nil},
 	{"developer", "developer text at the beginning", nil},
+	{"assistant first", "a history that the assistant begins", func(r *llm.Request) bool {
+		for i := range r.Messages {
+			if role := r.Messages[i].Role; role != llm.System && role != llm.Developer {
+				return role == llm.Assistant
+			}
+		}
+		return false
+	}},
 	{"messages.name", "a speaker's name", nil},
 	{"text", "text of a turn", nil},
 	{"refusal", "an earlier refusal of the model", nil},
@@ -39,6 +47,9 @@ var Fields = []Field{
 	}},
 	{"tools", "tools with a schema", func(r *llm.Request) bool { return anyTool(r, func(t *llm.Tool) bool { return t.From == "" }) }},
 	{"tools (server)", "tools that the provider itself runs", nil},
+	{"tools (missing)", "calls in the history of tools that are not given", func(r *llm.Request) bool {
+		return len(r.Tools) == 0 && anyPart(r, func(p *llm.Part) bool { return p.Kind == llm.ToolCall })
+	}},
 	{"tools.strict", "arguments are held to the schema", func(r *llm.Request) bool {
 		return anyTool(r, func(t *llm.Tool) bool { return t.Strict != nil && *t.Strict })
 	}},
@@ -81,6 +92,17 @@ func anyTool(r *llm.Request, is func(*llm.Tool) bool) bool {
 	for i := range r.Tools {
 		if is(&r.Tools[i]) {
 			return true
+		}
+	}
+	return false
+}
+
+func anyPart(r *llm.Request, is func(*llm.Part) bool) bool {
+	for i := range r.Messages {
+		for j := range r.Messages[i].Parts {
+			if is(&r.Messages[i].Parts[j]) {
+				return true
+			}
 		}
 	}
 	return false

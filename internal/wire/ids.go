@@ -36,7 +36,7 @@ type CallIDs struct {
 // Call is the id of a call, the given part of the given message.
 func (c *CallIDs) Call(p *llm.Part, message, part int) string {
 	if p.ID != "" {
-		return c.Legal(p.ID)
+		return c.Legal(p.ID) // it may come again in a later turn, where models count from 0; that is accepted
 	}
 	id := c.Legal(c.Prefix + digest(strconv.Itoa(message)+"/"+strconv.Itoa(part)))
 	c.unnamed = append(c.unnamed, id)

@@ -23,3 +23,6 @@ func Codec(f llm.Format) wire.Codec {
 
 // Codecs lists all of them, in a fixed order.
 func Codecs() []wire.Codec { return codecs }
+
+// Tables are the loss tables of the codecs, in the same order.
+func Tables() []*wire.LossTable { return []*wire.LossTable{&chat.Table, &messages.Table} }

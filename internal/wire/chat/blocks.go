@@ -21,6 +21,7 @@ type blocks struct {
 	current int    // the first of calls that is not yet closed
 	late    []byte // text that came while a tool call was open
 	reason  string
+	refused bool
 }
 
 type call struct {
@@ -65,6 +66,7 @@ func (b *blocks) text(kind llm.PartKind, t string, v *stream.Verdict) {
 	if b.open != kind {
 		b.begin(llm.Part{Kind: kind}, v)
 	}
+	b.refused = b.refused || kind == llm.Refusal
 	v.Events = append(v.Events, llm.Event{Kind: llm.Delta, Index: b.index - 1, Text: t})
 }
 
@@ -157,8 +159,6 @@ func (b *blocks) finish(reason string, v *stream.Verdict) {
 func (b *blocks) end(v *stream.Verdict) {
 	b.finish(b.reason, v)
 	stop, detail := stopOf(b.reason)
-	if stop == llm.StopEnd && len(b.calls) > 0 {
-		stop, detail = llm.StopTools, b.reason
-	}
+	stop, detail = told(stop, detail, len(b.calls) > 0, b.refused)
 	v.Events = append(v.Events, llm.Event{Kind: llm.Stop, Stop: stop, StopDetail: detail}, llm.Event{Kind: llm.End})
 }

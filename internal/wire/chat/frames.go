@@ -35,9 +35,11 @@ type scan struct {
 
 	begun, finished uint64 // choices, by index
 	tools           toolTrack
+	alike           alike
 	out             *blocks // where canonical events are wanted
 	scratch         []byte
-	deltas          delta // of the choice in hand
+	deltas          delta        // of the choice in hand
+	held            []raw.Cursor // tool calls of the chunk in hand
 }
 
 var done = []byte("[DONE]")
@@ -49,23 +51,29 @@ func (s *scan) See(name, data []byte, v *stream.Verdict) {
 		s.end(v)
 		return
 	}
+	if string(name) == "error" {
+		v.Err = wire.Classify(0, nil, wire.ReadError(data))
+		return
+	}
 	c := raw.On(data)
 	if c.Kind() != '{' || s.out != nil && !raw.Valid(data) {
 		v.Bad = true
 		return
 	}
 	v.Class = wire.Prelude
-	before := s.p
+	before, begun, finished := s.p, s.begun, s.finished
+	s.held = s.held[:0]
 	s.chunk(&c, v)
-	if v.Err != nil {
+	if c.End() != nil { // what it counted before the fault stays out
+		s.p, s.begun, s.finished = before, begun, finished
+		v.Bad, v.Err = true, nil
 		return
 	}
-	if c.End() != nil {
-		s.p, v.Bad = before, true // what it counted before the fault stays out
-		return
+	for i := range s.held {
+		s.calls(&s.held[i], v, nil)
 	}
-	if string(name) == "error" && v.Err == nil {
-		v.Err = wire.Classify(0, nil, wire.ReadError(data))
+	if s.p.Stopped {
+		s.p.OpenTool = false
 	}
 }
 
@@ -75,13 +83,31 @@ type head struct {
 	created   int64
 }
 
+// alike is how the last chunk began, up to the value of its choices, where nothing
+// stood before them but names. The chunks of an answer begin alike, so that most
+// need not be read from their beginning.
+type alike struct {
+	text  []byte
+	at    raw.Cursor
+	model raw.Span
+}
+
 func (s *scan) chunk(c *raw.Cursor, v *stream.Verdict) {
 	var h head
-	choices, usageOnly := 0, false
+	choices, plain, usageOnly := 0, true, false
 	var later raw.Cursor // the choices, where they stand before the id
 	deferred := false
 	data := *c
-	for c.Object(); ; {
+	if len(s.alike.text) > 0 && bytes.HasPrefix(data.All(), s.alike.text) {
+		*c = s.alike.at.Over(data.All())
+		if s.model != nil {
+			v.Splice, v.By = s.alike.model, s.model
+		}
+		choices = s.choices(c, v)
+	} else {
+		c.Object()
+	}
+	for {
 		key, ok := c.Key()
 		if !ok {
 			break
@@ -97,6 +123,10 @@ func (s *scan) chunk(c *raw.Cursor, v *stream.Verdict) {
 				c.Skip()
 				continue
 			}
+			if s.out == nil && plain {
+				s.alike.text, s.alike.at = append(s.alike.text[:0], data.All()[:c.Offset()]...), c.Over(nil)
+				s.alike.model = v.Splice
+			}
 			choices = s.choices(c, v)
 		case "model":
 			at := c.Pos()
@@ -109,6 +139,7 @@ func (s *scan) chunk(c *raw.Cursor, v *stream.Verdict) {
 		case "created":
 			h.created = count(c)
 		case "usage":
+			plain = plain && c.Kind() == 'n'
 			if c.Kind() != '{' {
 				c.Skip()
 				continue
@@ -116,15 +147,16 @@ func (s *scan) chunk(c *raw.Cursor, v *stream.Verdict) {
 			s.usage(usage(c, s.d), v)
 			usageOnly = true
 		case "x_groq":
+			plain = false
 			s.groq(c, v)
 		case "error":
+			plain = plain && c.Kind() == 'n'
 			if c.Kind() == 'n' {
 				c.Skip()
 				continue
 			}
 			c.Skip()
-			text := data
-			v.Err = wire.Classify(0, nil, wire.ReadError(text.Raw()))
+			v.Err = wire.Classify(0, nil, wire.ReadError(data.All()))
 		default:
 			c.Skip()
 		}

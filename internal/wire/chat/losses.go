@@ -24,6 +24,8 @@ var Table = wire.LossTable{
 		"system":                    carried(),
 		"system (later)":            carried(),
 		"developer":                 carried(),
+		"assistant first":           carried(),
+		"tools (missing)":           carried(),
 		"messages.name":             carried(),
 		"text":                      carried(),
 		"refusal":                   carried(),
@@ -79,6 +81,10 @@ var Table = wire.LossTable{
 		extra("", "container", semantic("a sandbox at its own provider"), `null`),
 		extra("", "mcp_servers", semantic("servers that the provider itself calls"), `[]`),
 		extra("", "context_management", semantic("the provider edits the history")),
+		extra("", "output_config.effort", carried()), // read into the canonical members, as output_format is
+		extra("", "output_format", carried()),
+		extra("", "thinking.display", advisory("thinking is shown as the provider shows it")),
+		extra("messages", "role", carried()), // system text between the turns
 		extra("", "output_config.task_budget", advisory("a hint of how much work is left")),
 		extra("", "anthropic_version", neutral("of the other format")),
 		extra("", "anthropic_beta", neutral("of the other format")),

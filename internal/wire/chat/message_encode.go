@@ -1,8 +1,6 @@
 package chat
 
 import (
-	"encoding/base64"
-	"slices"
 	"strings"
 
 	"github.com/skein-run/skein/internal/llm"
@@ -185,6 +183,9 @@ func (e *encoder) assistant(n int, m *llm.Message) {
 
 func (e *encoder) call(n, i int, p *llm.Part) {
 	putCall(&e.b, e.ids.Call(p, n, i), p)
+	if e.d.CacheMarks {
+		e.b.PutCacheMark(p.Cache)
+	}
 	e.b.Extras(p.Extra, llm.Chat, "")
 	e.b.EndObject()
 }
@@ -203,116 +204,3 @@ func putCall(b *raw.Builder, id string, p *llm.Part) {
 	b.Extras(p.Extra, llm.Chat, "function.")
 	b.EndObject()
 }
-
-// content writes parts as a string where they are one plain text, else as a list.
-// The slice is used up.
-func (e *encoder) content(parts []llm.Part) {
-	b := &e.b
-	parts = slices.DeleteFunc(parts, func(p llm.Part) bool { return p.Kind == llm.Opaque && p.From != llm.Chat })
-	if len(parts) == 0 {
-		b.String("")
-		return
-	}
-	if p := &parts[0]; len(parts) == 1 && p.Kind == llm.Text && (p.Cache == nil || !e.d.CacheMarks) && !raw.HasExtras(p.Extra, llm.Chat, "") {
-		b.String(p.Text)
-		return
-	}
-	b.List()
-	for i := range parts {
-		e.part(&parts[i])
-	}
-	b.EndList()
-}
-
-func (e *encoder) part(p *llm.Part) {
-	b := &e.b
-	switch p.Kind {
-	case llm.Opaque:
-		b.Raw(p.Raw)
-		return
-	case llm.Audio:
-		if own := raw.Find(p.Extra, llm.Chat, "input_audio"); own != nil {
-			b.Object()
-			b.PutString("type", "input_audio")
-			b.Extras(p.Extra, llm.Chat, "")
-			b.EndObject()
-			return
-		}
-	}
-	b.Object()
-	switch p.Kind {
-	case llm.Text, llm.Refusal:
-		b.PutString("type", string(p.Kind))
-		b.PutString(string(p.Kind), p.Text)
-	case llm.Thinking: // with its extra member, the list of Mistral
-		b.PutString("type", "thinking")
-	case llm.Image:
-		b.PutString("type", "image_url")
-		b.Key("image_url")
-		b.Object()
-		e.address("url", p)
-		if p.Detail != "" {
-			b.PutString("detail", p.Detail)
-		}
-		b.Extras(p.Extra, llm.Chat, "image_url.")
-		b.EndObject()
-	case llm.Audio:
-		b.PutString("type", "input_audio")
-		b.Key("input_audio")
-		b.Object()
-		if p.Data != nil {
-			b.Key("data")
-			b.B = appendBase64(append(b.B, '"'), p.Data)
-			b.B = append(b.B, '"')
-		} else {
-			b.PutString("data", p.URL)
-		}
-		b.PutString("format", strings.TrimPrefix(p.MediaType, "audio/"))
-		b.Extras(p.Extra, llm.Chat, "input_audio.")
-		b.EndObject()
-	case llm.Document:
-		e.document(p)
-	}
-	if e.d.CacheMarks {
-		b.PutCacheMark(p.Cache)
-	}
-	b.Extras(p.Extra, llm.Chat, "")
-	b.EndObject()
-}
-
-func (e *encoder) document(p *llm.Part) {
-	b := &e.b
-	if p.Data == nil && p.Text != "" { // a document of plain text
-		b.PutString("type", "text")
-		text := p.Text
-		if p.Name != "" {
-			text = p.Name + "\n\n" + text
-		}
-		b.PutString("text", text)
-		return
-	}
-	b.PutString("type", "file")
-	b.Key("file")
-	b.Object()
-	e.address("file_data", p)
-	if p.Name != "" {
-		b.PutString("filename", p.Name)
-	} else if !raw.HasExtras(p.Extra, llm.Chat, "file.") && p.Data != nil {
-		b.PutString("filename", "document.pdf") // the format wants one
-	}
-	b.Extras(p.Extra, llm.Chat, "file.")
-	b.EndObject()
-}
-
-// address writes bytes as a data: address, or the address that there is.
-func (e *encoder) address(name string, p *llm.Part) {
-	b := &e.b
-	if p.Data == nil {
-		b.PutString(name, p.URL)
-		return
-	}
-	b.PutString(name, "data:"+p.MediaType+";base64,")
-	b.B = append(appendBase64(b.B[:len(b.B)-1], p.Data), '"')
-}
-
-func appendBase64(dst, data []byte) []byte { return base64.StdEncoding.AppendEncode(dst, data) }

@@ -2,6 +2,7 @@ package messages
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire/raw"
@@ -111,16 +112,7 @@ func (b *blocks) stop(index int, v *stream.Verdict) {
 		e.Part.Extra = []llm.Extra{{Format: llm.Messages, Path: "citations", Value: l.B}}
 	}
 	v.Events = append(v.Events, e)
-	b.open = append(b.open[:0], others(b.open, index)...)
-}
-
-func others(open []block, index int) (rest []block) {
-	for i := range open {
-		if open[i].index != index {
-			rest = append(rest, open[i])
-		}
-	}
-	return rest
+	b.open = slices.DeleteFunc(b.open, func(k block) bool { return k.index == index })
 }
 
 // whole is an opaque block with what was streamed into it: input of a server tool,

@@ -25,6 +25,8 @@ var Table = wire.LossTable{
 		"system":                    carried(),
 		"system (later)":            emulated("as user text in <system> marks, at its place, so that the prefix stays"),
 		"developer":                 emulated("as system text"),
+		"assistant first":           emulated("a user turn before it says that the conversation begins"),
+		"tools (missing)":           emulated("named as tools that may not be called"),
 		"messages.name":             emulated("before the text, in brackets"),
 		"text":                      carried(),
 		"refusal":                   emulated("as text"),

@@ -1,8 +1,6 @@
 package raw
 
 import (
-	"bytes"
-	"encoding/json"
 	"strconv"
 )
 
@@ -216,220 +214,8 @@ func (c *Cursor) Bool() bool {
 	return false
 }
 
-// Number takes a number in its own spelling; null is the empty one.
-func (c *Cursor) Number() json.Number {
-	if c.Null() {
-		return ""
-	}
-	if !c.expect('0', "want a number") {
-		return ""
-	}
-	from := c.i
-	c.number()
-	if c.err != nil {
-		return ""
-	}
-	return json.Number(c.b[from:c.i])
-}
-
-// Int takes a whole number; null counts as 0. A spelling such as 1e3 or 10.0 is
-// whole as well.
-func (c *Cursor) Int() int64 {
-	if c.Null() {
-		return 0
-	}
-	if !c.expect('0', "want a whole number") {
-		return 0
-	}
-	from := c.i
-	c.number()
-	if c.err != nil {
-		return 0
-	}
-	s := c.b[from:c.i]
-	if n, ok := small(s); ok {
-		return n
-	}
-	if bytes.ContainsAny(s, ".eE") {
-		// A count is far below 2⁵³, where float64 is exact.
-		if f, err := strconv.ParseFloat(string(s), 64); err == nil && f == float64(int64(f)) && f < 1<<53 && f > -(1<<53) {
-			return int64(f)
-		}
-	}
-	c.Fail(from, "want a whole number")
-	return 0
-}
-
-func small(s []byte) (n int64, ok bool) {
-	neg := s[0] == '-'
-	if neg {
-		s = s[1:]
-	}
-	if len(s) > 18 {
-		return 0, false
-	}
-	for _, d := range s {
-		if d < '0' || d > '9' {
-			return 0, false
-		}
-		n = n*10 + int64(d-'0')
-	}
-	if neg {
-		n = -n
-	}
-	return n, true
-}
-
-func (c *Cursor) number() {
-	b, i := c.b, c.i
-	if b[i] == '-' {
-		i++
-	}
-	ok := true
-	if i < len(b) && b[i] == '0' {
-		i++
-	} else {
-		i, ok = digits(b, i)
-	}
-	if ok && i < len(b) && b[i] == '.' {
-		i, ok = digits(b, i+1)
-	}
-	if ok && i < len(b) && b[i]|0x20 == 'e' {
-		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		i, ok = digits(b, i)
-	}
-	c.i = i
-	if !ok {
-		c.bad()
-	}
-}
-
-func digits(b []byte, i int) (end int, some bool) {
-	from := i
-	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
-		i++
-	}
-	return i, i > from
-}
-
-// Raw takes any value as it stands; the slice lies in the text.
-func (c *Cursor) Raw() []byte {
-	s := c.Skip()
-	return c.b[s.From:s.To]
-}
-
-// Skip takes any value and says where it stood.
-func (c *Cursor) Skip() Span {
-	kind := c.Kind()
-	from := c.i
-	if kind == '{' || kind == '[' {
-		return c.skipNested(from)
-	}
-	c.skipScalar(kind)
-	if c.err != nil {
-		return Span{}
-	}
-	return Span{from, c.i}
-}
-
-func (c *Cursor) skipScalar(kind byte) {
-	switch kind {
-	case '"':
-		c.skipString()
-	case '0':
-		c.number()
-	case 'n':
-		c.literal("null")
-	case 't':
-		c.literal("true")
-	case 'f':
-		c.literal("false")
-	default:
-		c.bad()
-	}
-}
-
-func (c *Cursor) skipNested(from int) Span {
-	var lists [MaxDepth/64 + 1]uint64 // which of the open ones are lists
-	base := c.depth
-	for {
-		switch kind := c.Kind(); kind {
-		case '{':
-			if !c.enter() {
-				return Span{}
-			}
-			d := c.depth - base
-			lists[d/64] &^= 1 << (d % 64)
-		case '[':
-			if !c.enter() {
-				return Span{}
-			}
-			d := c.depth - base
-			lists[d/64] |= 1 << (d % 64)
-		default:
-			c.skipScalar(kind)
-		}
-		for {
-			if c.err != nil {
-				return Span{}
-			}
-			d := c.depth - base
-			if d == 0 {
-				c.first = false
-				return Span{from, c.i}
-			}
-			if lists[d/64]&(1<<(d%64)) != 0 {
-				if c.More() {
-					break
-				}
-			} else if c.skipKey() {
-				break
-			}
-		}
-	}
-}
-
-func (c *Cursor) skipKey() bool {
-	if !c.next('}') {
-		return false
-	}
-	if c.i >= len(c.b) || c.b[c.i] != '"' {
-		c.bad()
-		return false
-	}
-	c.skipString()
-	c.space()
-	if c.err == nil && (c.i >= len(c.b) || c.b[c.i] != ':') {
-		c.bad()
-	}
-	if c.err != nil {
-		return false
-	}
-	c.i++
-	return true
-}
-
 // Offset is where the cursor stands: just past what was taken last.
 func (c *Cursor) Offset() int { return c.i }
-
-// Count takes a number of things; what is no whole number above zero counts as 0.
-func (c *Cursor) Count() int64 {
-	if c.Kind() != '0' {
-		c.Skip()
-		return 0
-	}
-	before := *c
-	n := c.Int()
-	if c.err != nil {
-		*c = before
-		c.Skip()
-		return 0
-	}
-	return max(0, n)
-}
 
 // TextIf takes a string; any other value counts as empty.
 func (c *Cursor) TextIf() string {
@@ -439,3 +225,14 @@ func (c *Cursor) TextIf() string {
 	}
 	return c.Text()
 }
+
+// Over is the cursor at the same place of another text, which must begin with the
+// bytes that this one has behind it.
+func (c *Cursor) Over(b []byte) Cursor {
+	n := *c
+	n.b = b
+	return n
+}
+
+// All is the whole text that the cursor walks over.
+func (c *Cursor) All() []byte { return c.b }

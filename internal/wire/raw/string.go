@@ -1,6 +1,7 @@
 package raw
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"unicode/utf16"
@@ -184,32 +185,29 @@ func (c *Cursor) TextLen() int {
 	return unescapedLen(s)
 }
 
-func unescapedLen(s []byte) (n int) {
-	for i := 0; i < len(s); {
-		if s[i] != '\\' {
-			n++
-			i++
-			continue
+func unescapedLen(s []byte) int {
+	n := len(s)
+	for {
+		i := bytes.IndexByte(s, '\\')
+		if i < 0 {
+			return n
 		}
 		r, size := decodeEscape(s[i:])
-		n += utf8.RuneLen(r)
-		i += size
+		n += utf8.RuneLen(r) - size
+		s = s[i+size:]
 	}
-	return n
 }
 
 func unescape(dst, s []byte) []byte {
-	for i := 0; i < len(s); {
-		if s[i] != '\\' {
-			dst = append(dst, s[i])
-			i++
-			continue
+	for {
+		i := bytes.IndexByte(s, '\\')
+		if i < 0 {
+			return append(dst, s...)
 		}
 		r, size := decodeEscape(s[i:])
-		dst = utf8.AppendRune(dst, r)
-		i += size
+		dst = utf8.AppendRune(append(dst, s[:i]...), r)
+		s = s[i+size:]
 	}
-	return dst
 }
 
 // decodeEscape decodes the escape that s begins with, which scanString has

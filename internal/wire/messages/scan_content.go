@@ -1,0 +1,159 @@
+package messages
+
+import (
+	"github.com/skein-run/skein/internal/llm"
+)
+
+// content reads a string or a list of blocks, of a turn, of the system text or of
+// a tool's result.
+func (s *scanner) content() {
+	c := &s.c
+	switch c.Kind() {
+	case '"':
+		s.TextBytes += int64(c.TextLen())
+	case '[':
+		for c.List(); c.More(); {
+			s.block()
+		}
+	case '{': // a server tool's result
+		s.TextBytes += int64(len(c.Raw()))
+	default:
+		if !c.Null() {
+			c.Fail(c.Pos(), "want a string or a list of blocks")
+		}
+	}
+}
+
+func (s *scanner) block() {
+	c := &s.c
+	if c.Kind() == '"' {
+		s.TextBytes += int64(c.TextLen())
+		return
+	}
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return
+		}
+		switch string(key) {
+		case "text", "thinking", "title", "context":
+			if c.Kind() == '"' {
+				s.TextBytes += int64(c.TextLen())
+				continue
+			}
+		case "signature", "data": // of thinking, signed or redacted
+			if c.Kind() == '"' {
+				if c.TextLen() > 0 {
+					s.bind()
+					s.Reasoning = true
+				}
+				continue
+			}
+		case "input":
+			s.TextBytes += int64(len(c.Raw()))
+			continue
+		case "content":
+			s.content()
+			continue
+		case "source":
+			if c.Kind() == '{' {
+				s.Media++
+				s.source()
+				continue
+			}
+		case "file_id":
+			s.bind()
+		}
+		c.Skip()
+	}
+}
+
+func (s *scanner) source() {
+	c := &s.c
+	plain, n := false, int64(0)
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			break
+		}
+		switch {
+		case string(key) == "data" && c.Kind() == '"':
+			n = int64(c.TextLen())
+		case string(key) == "type" && c.Kind() == '"':
+			plain = string(c.Bytes()) == "text"
+		case string(key) == "content":
+			s.content()
+		case string(key) == "file_id":
+			s.bind()
+			c.Skip()
+		default:
+			c.Skip()
+		}
+	}
+	if plain {
+		s.TextBytes += n
+	} else {
+		s.MediaBytes += n / 4 * 3
+	}
+}
+
+func (s *scanner) tools() {
+	c := &s.c
+	if c.Null() {
+		return
+	}
+	for c.List(); c.More(); {
+		s.Tools++
+		s.TextBytes += int64(len(c.Raw()))
+	}
+}
+
+func (s *scanner) thinking() {
+	c := &s.c
+	if c.Null() {
+		return
+	}
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return
+		}
+		switch string(key) {
+		case "type":
+			if t := c.Text(); t != "disabled" && t != "" {
+				s.Reasoning = true
+			}
+		case "budget_tokens":
+			from := c.Pos()
+			s.ThinkingBudget = c.Int()
+			s.Spans.ThinkingBudget = s.span(from)
+		default:
+			c.Skip()
+		}
+	}
+}
+
+func (s *scanner) outputConfig() {
+	c := &s.c
+	if c.Null() {
+		return
+	}
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return
+		}
+		if string(key) == "format" && c.Kind() == '{' {
+			s.Schema = true
+			s.TextBytes += int64(len(c.Raw()))
+			continue
+		}
+		c.Skip()
+	}
+}
+
+func (s *scanner) bind() {
+	if len(s.Bindings) == 0 {
+		s.Bindings = []string{string(llm.Messages)}
+	}
+}
