@@ -165,6 +165,9 @@ func (t *sqliteTable) where(key Key) (string, []string) {
 // use does something with the connection; ctx interrupts it. A failed statement
 // has changed nothing, unless its commit failed: outcome says what is then known.
 func (t *sqliteTable) use(ctx context.Context, doing string, outcome effect.Outcome, do func(*sqlite3.Conn) error) error {
+	if ctx.Err() != nil { // of two cases that are ready, select takes either
+		return effect.Ended(ctx, effect.NotDone, doing)
+	}
 	select {
 	case <-ctx.Done():
 		return effect.Ended(ctx, effect.NotDone, doing)
