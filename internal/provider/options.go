@@ -19,10 +19,9 @@ type Options struct {
 	Service  string `yaml:"service,omitempty"` // as bills name it; default: the kind's, or the row's own name where it is not its maker's
 	Dialect  string `yaml:"dialect,omitempty"` // how it departs from its format's specification
 	// RequestIDHeader takes the attempt's id; default: the kind's.
-	RequestIDHeader string            `yaml:"request_id_header,omitempty"`
-	Tags            map[string]string `yaml:"tags,omitempty"`
-	MaxInFlight     int               `yaml:"max_in_flight,omitempty"`   // of each deployment; default: no limit
-	ConnectTimeout  time.Duration     `yaml:"connect_timeout,omitempty"` // default 5s
+	RequestIDHeader string        `yaml:"request_id_header,omitempty"`
+	MaxInFlight     int           `yaml:"max_in_flight,omitempty"`   // of each deployment; default: no limit
+	ConnectTimeout  time.Duration `yaml:"connect_timeout,omitempty"` // default 5s
 }
 
 // LogValue keeps the key out of logs.

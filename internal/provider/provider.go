@@ -49,7 +49,6 @@ type Info struct {
 	Region      string
 	Service     string // as a bill names it: "OpenAI API"
 	MaxInFlight int    // of each deployment; 0: unlimited
-	Tags        map[string]string
 }
 
 // Provider is one configured service. It is safe for concurrent use.
@@ -87,7 +86,7 @@ func New(name string, o Options) (*Provider, error) {
 	p := &Provider{
 		info: Info{
 			Name: name, Kind: k.Name, Format: k.Format, Dialect: d, Cloud: o.cloud(k), Region: o.Region,
-			Service: o.service(k, name), MaxInFlight: o.MaxInFlight, Tags: o.Tags,
+			Service: o.service(k, name), MaxInFlight: o.MaxInFlight,
 		},
 		kind: k, url: u, fixed: k.fixedHeader(o.Key), allow: k.Allow,
 		idHeader: http.CanonicalHeaderKey(orElse(o.RequestIDHeader, k.RequestIDHeader)),
