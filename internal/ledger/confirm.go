@@ -21,8 +21,9 @@ type Evidence struct {
 	Outcome    string // where it is known now; empty keeps the entry's
 }
 
-// Rate prices a reading of e that no charge of it has the meter of.
-type Rate func(e *Entry, r price.Reading) (price.Charge, error)
+// Rate prices a reading of e that no charge of it has a sure price for. input is all
+// that a model read, cached or not, by the same evidence.
+type Rate func(e *Entry, r price.Reading, input int64) (price.Charge, error)
 
 // ErrSettled says that an entry is neither unknown nor estimated: there is
 // nothing to confirm.
@@ -34,8 +35,9 @@ func ConfirmID(entry string) string { return entry + "/c" }
 // ConfirmEntry replaces what was booked for an unknown or estimated entry by what it
 // really was: one entry that takes back each of its charges and adds the true
 // ones, at the prices of the same rows; rate is asked for meters that the entry
-// has no row of, and may be nil. Confirming again changes nothing, whatever the
-// evidence, and gives the first confirmation.
+// has no row of, or one that was only the dearest possible, and may be nil.
+// Confirming again changes nothing, whatever the evidence, and gives the first
+// confirmation.
 func ConfirmEntry(ctx context.Context, s Store, ev Evidence, rate Rate, now time.Time) (*Entry, error) {
 	e, err := Get(ctx, s.Reader(), ev.Org, ev.Entry)
 	if err != nil {
@@ -70,6 +72,7 @@ func confirmation(e *Entry, ev Evidence, rate Rate, now time.Time) (*Entry, erro
 	c.BookedAt = now
 	c.Marks = without(e.Marks, price.MarkUnknown, price.MarkEstimated)
 	c.Held = c.Held.Sub(c.Held)
+	c.Doubt = e.Doubt.Neg() // now it is known
 	if ev.UpstreamID != "" {
 		c.UpstreamID = ev.UpstreamID
 	}
@@ -80,8 +83,9 @@ func confirmation(e *Entry, ev Evidence, rate Rate, now time.Time) (*Entry, erro
 	for _, old := range e.Charges {
 		c.Charges = append(c.Charges, reversal(old))
 	}
+	input := inputOf(ev.Readings)
 	for _, r := range ev.Readings {
-		ch, err := confirmed(e, r, rate)
+		ch, err := confirmed(e, r, input, rate)
 		if err != nil {
 			return nil, err
 		}
@@ -109,12 +113,24 @@ func reversal(c price.Charge) price.Charge {
 	return c
 }
 
+// inputOf is everything that a model read.
+func inputOf(readings []price.Reading) (n int64) {
+	for _, r := range readings {
+		switch r.Meter {
+		case "input", "cache_read", "cache_write", "cache_write_1h", "audio_input", "image_input":
+			n += r.Quantity
+		}
+	}
+	return n
+}
+
 // confirmed is a reading at the price that e has for its meter.
-func confirmed(e *Entry, r price.Reading, rate Rate) (price.Charge, error) {
+func confirmed(e *Entry, r price.Reading, input int64, rate Rate) (price.Charge, error) {
 	i := slices.IndexFunc(e.Charges, func(c price.Charge) bool { return c.Meter == r.Meter })
 	var ch price.Charge
+	sure := i >= 0 && !slices.Contains(e.Charges[i].Marks, price.MarkUnconfirmed)
 	switch {
-	case i >= 0:
+	case sure, i >= 0 && rate == nil:
 		ch = e.Charges[i]
 		ch.Marks = without(ch.Marks, price.MarkUnknown, price.MarkEstimated, price.MarkOverrun)
 		ch.Reading = r
@@ -123,7 +139,7 @@ func confirmed(e *Entry, r price.Reading, rate Rate) (price.Charge, error) {
 		}
 	case rate != nil:
 		var err error
-		if ch, err = rate(e, r); err != nil {
+		if ch, err = rate(e, r, input); err != nil {
 			return ch, fmt.Errorf("price %s: %w", r.Meter, err)
 		}
 	default:

@@ -58,12 +58,18 @@ type Entry struct {
 	Marks   []price.Mark   `json:"marks,omitempty"` // of every line
 	Book    string         `json:"book,omitempty"`  // price book version
 
-	Held    money.Amount `json:"held"`              // what was set aside for it
+	Held money.Amount `json:"held"` // what was set aside for it
+	// Doubt is what it may have cost beyond its charges, where nobody saw its end: its
+	// windows count it until a confirmation takes it back.
+	Doubt   money.Amount `json:"doubt,omitzero"`
 	Windows []string     `json:"windows,omitempty"` // the budget window instances in which it was held
 	Outcome string       `json:"outcome"`           // ok, or an llm.ErrorClass
 
 	Corrects string `json:"corrects,omitempty"` // Confirm: the entry that it replaces
 }
+
+// Counted is what the entry's budget windows count: its charges and its doubt.
+func (e *Entry) Counted() money.Amount { return e.Total().Add(e.Doubt) }
 
 // Total is the sum of the entry's charges.
 func (e *Entry) Total() money.Amount {

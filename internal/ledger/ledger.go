@@ -55,16 +55,17 @@ func record(kind string, e *Entry, config string) (store.Record, error) {
 	}
 	c := *e
 	c.ConsumedFrom, c.ConsumedTo, c.BookedAt = micro(e.ConsumedFrom), micro(e.ConsumedTo), micro(e.BookedAt)
-	body, err := json.Marshal(&c)
-	if err != nil {
-		return store.Record{}, fmt.Errorf("entry %s: %w", e.ID, err)
-	}
+	body := encoder{make([]byte, 0, bodySize)}
+	body.entry(&c)
 	stream := e.Cause.Run
 	if stream == "" {
 		stream = e.Cause.Call
 	}
-	return store.Record{Org: e.Cause.Org, Kind: kind, Version: bodyVersion, Stream: stream, Config: config, Body: body, Value: &c}, nil
+	return store.Record{Org: e.Cause.Org, Kind: kind, Version: bodyVersion, Stream: stream, Config: config, Body: body.b, Value: &c}, nil
 }
+
+// bodySize is room for the usual entry: three charges, a dozen names.
+const bodySize = 1280
 
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
@@ -88,18 +89,16 @@ func (e *Entry) check(kind string) error {
 
 // oneCurrency refuses an entry whose sum would be of apples and pears.
 func (e *Entry) oneCurrency() error {
-	amounts := []money.Amount{e.Held}
+	cur := e.Held.Currency()
 	for i := range e.Charges {
-		amounts = append(amounts, e.Charges[i].Price, e.Charges[i].Cost)
-	}
-	var cur money.Currency
-	for _, a := range amounts {
-		switch c := a.Currency(); {
-		case c == (money.Currency{}):
-		case cur == (money.Currency{}):
-			cur = c
-		case c != cur:
-			return fmt.Errorf("entry %s is in %s and %s: an entry has one currency", e.ID, cur, c)
+		for _, a := range [...]money.Amount{e.Charges[i].Price, e.Charges[i].Cost} {
+			switch c := a.Currency(); {
+			case c == (money.Currency{}):
+			case cur == (money.Currency{}):
+				cur = c
+			case c != cur:
+				return fmt.Errorf("entry %s is in %s and %s: an entry has one currency", e.ID, cur, c)
+			}
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,7 +153,7 @@ func TestConfirmReplacesABound(t *testing.T) {
 	if _, err := ledger.ConfirmEntry(t.Context(), s, evidence, nil, start); err == nil || !strings.Contains(err.Error(), "no price for cache_read") {
 		t.Errorf("a meter without a price: %v", err)
 	}
-	rate := func(_ *ledger.Entry, r price.Reading) (price.Charge, error) {
+	rate := func(_ *ledger.Entry, r price.Reading, _ int64) (price.Charge, error) {
 		c := charge(r.Meter, r.Quantity, "token", "0.125", 1_000_000)
 		c.Reading = r
 		return c, nil
@@ -212,6 +213,35 @@ func TestConfirmingAgainChangesNothing(t *testing.T) {
 	}
 	if s.LSN() != lsn || spent(t, s) != money {
 		t.Error("something was written")
+	}
+}
+
+// TestABoundAtTheDearestPriceIsConfirmedAtItsOwn: the price of a bound may be that of
+// a tier which the request could have reached and did not.
+func TestABoundAtTheDearestPriceIsConfirmedAtItsOwn(t *testing.T) {
+	s := open(t)
+	e := attempt("call_1/1")
+	e.Charges[2] = charge("output", 4096, "token", "45", 1_000_000, price.MarkUnconfirmed)
+	e.Marks = []price.Mark{price.MarkUnknown}
+	book(t, s, e)
+	ev := ledger.Evidence{Org: "default", Entry: "call_1/1", Readings: []price.Reading{
+		{Meter: "input", Quantity: 1800, Source: price.Reported}, {Meter: "cache_read", Quantity: 200, Source: price.Reported}, {Meter: "output", Quantity: 300, Source: price.Reported},
+	}}
+	rate := func(_ *ledger.Entry, r price.Reading, input int64) (price.Charge, error) {
+		if input != 2000 {
+			t.Errorf("%d tokens were read in all", input)
+		}
+		c := charge(r.Meter, r.Quantity, "token", "10", 1_000_000)
+		c.Reading = r
+		return c, nil
+	}
+	c, err := ledger.ConfirmEntry(t.Context(), s, ev, rate, start.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := c.Charges[len(c.Charges)-1]
+	if last.Meter != "output" || last.Cost.Cmp(usd("0.003")) != 0 || slices.Contains(last.Marks, price.MarkUnconfirmed) {
+		t.Errorf("confirmed as %+v", last)
 	}
 }
 

@@ -47,7 +47,7 @@ func (q *Query) where() (string, []any, error) {
 	b.WriteString("e.org = ?")
 	args := []any{q.Org}
 	for _, c := range []struct{ column, value string }{
-		{"period", q.Period}, {"id", q.Entry}, {"team", q.Team}, {"project", q.Project}, {"key", q.Key}, {"customer", q.Customer},
+		{"id", q.Entry}, {"team", q.Team}, {"project", q.Project}, {"key", q.Key}, {"customer", q.Customer},
 		{"agent", q.Agent}, {"root_run", q.RootRun}, {"cloud", q.Cloud}, {"service", q.Service},
 		{"deployment", q.Deployment}, {"model", q.Model},
 	} {
@@ -61,8 +61,12 @@ func (q *Query) where() (string, []any, error) {
 		args = append(args, q.Run)
 	}
 	if q.Call != "" { // its attempts are call/1 and so on, found by their ids
-		b.WriteString(" AND e.call = ? AND e.id > ? AND e.id < ?")
-		args = append(args, q.Call, q.Call+"/", q.Call+"0")
+		b.WriteString(" AND e.id > ? AND e.id < ?")
+		args = append(args, q.Call+"/", q.Call+"0")
+	}
+	if q.Period != "" { // of times that begin with it
+		b.WriteString(" AND e.consumed_from >= ? AND e.consumed_from < ?")
+		args = append(args, q.Period, q.Period+"~")
 	}
 	if !q.From.IsZero() {
 		b.WriteString(" AND e.consumed_from >= ?")

@@ -3,8 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/store"
@@ -43,6 +41,19 @@ func Spent(ctx context.Context, r store.Reader, org string) ([]Window, error) {
 	return out, rows.Err()
 }
 
+// SpentBy is what the budget of a run counts so far: all of its entries, with what a
+// crash or a broken answer has left in doubt.
+func SpentBy(ctx context.Context, r store.Reader, org, run string) (money.Amount, error) {
+	var sum money.Amount
+	for e, err := range Entries(ctx, r, Query{Org: org, Run: run}) {
+		if err != nil {
+			return money.Amount{}, err
+		}
+		sum = sum.Add(e.Counted())
+	}
+	return sum, nil
+}
+
 // spend adds an amount to windows. SQL has no number that holds an amount, but
 // three: each is added up on its own, without a carry, and is exact for as long as
 // fewer than nine thousand million entries go into one window.
@@ -50,34 +61,20 @@ func spend(ctx context.Context, tx store.Tx, org string, windows []string, a mon
 	if len(windows) == 0 {
 		return nil
 	}
-	parts, err := split(a)
-	if err != nil {
-		return err
+	units, nanos, attos, ok := a.Parts()
+	if !ok {
+		return fmt.Errorf("%s cannot be added up: it is too large", a)
 	}
+	keys := [...]string{org, "", a.Currency().String()}
 	for _, w := range windows {
-		_, err := tx.ExecContext(ctx, `INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?)
+		keys[1] = w
+		err := tx.Add(ctx, `INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (org, window, currency) DO UPDATE SET
 				units = units + excluded.units, nanos = nanos + excluded.nanos, attos = attos + excluded.attos`,
-			org, w, a.Currency().String(), parts[0], parts[1], parts[2])
+			keys[:], units, nanos, attos)
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// split is an amount as units, thousand-millionths of one, and those of these, all
-// of its sign.
-func split(a money.Amount) (parts [3]int64, err error) {
-	whole, frac, _ := strings.Cut(strings.TrimPrefix(a.Decimal(), "-"), ".")
-	frac += strings.Repeat("0", money.Places-len(frac))
-	for i, digits := range []string{whole, frac[:9], frac[9:]} {
-		if parts[i], err = strconv.ParseInt(digits, 10, 64); err != nil {
-			return parts, fmt.Errorf("%s cannot be added up: %w", a, err)
-		}
-		if a.Sign() < 0 {
-			parts[i] = -parts[i]
-		}
-	}
-	return parts, nil
 }

@@ -10,13 +10,13 @@ import (
 
 // Views are the ledger's tables.
 //
-//	entries       the booked ones; the body stays in its record
+//	entries       the booked ones, by what they are picked by; the body stays in its record
 //	open_entries  opened and not booked yet
-//	spent         what each budget window has spent; the sum of entries by the windows that held them
+//	spent         what each budget window counts; the sum of entries by the windows that held them
 func Views() []store.View {
 	return []store.View{{
 		Name:    "ledger",
-		Version: 1,
+		Version: 2,
 		Kinds:   []string{KindOpen, KindEntry},
 		Tables:  []string{"entries", "open_entries", "spent"},
 		Schema:  schema,
@@ -29,7 +29,6 @@ var schema = []string{
 		lsn           INTEGER PRIMARY KEY,
 		org           TEXT NOT NULL,
 		id            TEXT NOT NULL,
-		kind          TEXT NOT NULL,
 		team          TEXT NOT NULL,
 		project       TEXT NOT NULL,
 		key           TEXT NOT NULL,
@@ -37,18 +36,11 @@ var schema = []string{
 		agent         TEXT NOT NULL,
 		run           TEXT NOT NULL,
 		root_run      TEXT NOT NULL,
-		call          TEXT NOT NULL,
 		cloud         TEXT NOT NULL,
 		service       TEXT NOT NULL,
 		deployment    TEXT NOT NULL,
 		model         TEXT NOT NULL,
-		outcome       TEXT NOT NULL,
-		cost          TEXT NOT NULL,
 		consumed_from TEXT NOT NULL,
-		booked_at     TEXT NOT NULL,
-		period        TEXT NOT NULL,
-		corrects      TEXT NOT NULL,
-		corrected_by  TEXT NOT NULL DEFAULT '',
 		UNIQUE (org, id)
 	) STRICT`,
 	`CREATE INDEX entries_time ON entries (org, consumed_from)`,
@@ -101,27 +93,22 @@ func applyEntry(ctx context.Context, tx store.Tx, r *store.Record, e *Entry) err
 	if _, err := tx.ExecContext(ctx, "DELETE FROM open_entries WHERE org = ? AND id = ?", r.Org, e.ID); err != nil {
 		return err
 	}
-	c, total := &e.Cause, e.Total()
-	res, err := tx.ExecContext(ctx, `INSERT INTO entries (lsn, org, id, kind, team, project, key, customer, agent, run, root_run, call,
-			cloud, service, deployment, model, outcome, cost, consumed_from, booked_at, period, corrects)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	c := &e.Cause
+	res, err := tx.ExecContext(ctx, `INSERT INTO entries (lsn, org, id, team, project, key, customer, agent, run, root_run,
+			cloud, service, deployment, model, consumed_from)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (org, id) DO NOTHING`,
-		r.LSN, r.Org, e.ID, e.Kind, c.Team, c.Project, c.Key, c.Customer, c.Agent, c.Run, c.RootRun, c.Call,
-		e.Cloud, e.Service, e.Deployment, e.Model, e.Outcome, total.String(),
-		timeText(e.ConsumedFrom), timeText(e.BookedAt), e.Period(), e.Corrects)
+		r.LSN, r.Org, e.ID, c.Team, c.Project, c.Key, c.Customer, c.Agent, c.Run, c.RootRun,
+		e.Cloud, e.Service, e.Deployment, e.Model, timeText(e.ConsumedFrom))
 	if err != nil {
 		return err
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return err // written twice, counted once
 	}
-	if e.Corrects != "" {
-		if _, err := tx.ExecContext(ctx, "UPDATE entries SET corrected_by = ? WHERE org = ? AND id = ?", e.ID, r.Org, e.Corrects); err != nil {
-			return err
-		}
-	}
-	if total.IsZero() {
+	counted := e.Counted()
+	if counted.IsZero() {
 		return nil
 	}
-	return spend(ctx, tx, r.Org, e.Windows, total)
+	return spend(ctx, tx, r.Org, e.Windows, counted)
 }

@@ -139,12 +139,40 @@ func (m u128) div10() (u128, uint64) {
 	return u128{m.hi / 10, lo}, r
 }
 
+// Parts is the amount in whole units, thousand-millionths of one, and
+// thousand-millionths of these, all of its sign: for sums in places that have no
+// number of 128 bits. It is false where the whole units need more than 63 bits.
+func (a Amount) Parts() (units, nanos, attos int64, ok bool) {
+	const nano = 1_000_000_000
+	m := a.magnitude()
+	q := m.hi / nano
+	lo, r := bits.Div64(m.hi%nano, m.lo, nano)
+	attos = int64(r)
+	hi := q / nano
+	whole, r := bits.Div64(q%nano, lo, nano)
+	nanos = int64(r)
+	if units = int64(whole); hi != 0 || units < 0 {
+		return 0, 0, 0, false
+	}
+	if a.hi < 0 {
+		units, nanos, attos = -units, -nanos, -attos
+	}
+	return units, nanos, attos, true
+}
+
 // String is the number and the currency: "0.000003 USD".
 func (a Amount) String() string {
-	if a.cur == (Currency{}) {
-		return a.Decimal()
+	var buf [46]byte
+	return string(a.append(buf[:0]))
+}
+
+// append appends [Amount.String] to b.
+func (a Amount) append(b []byte) []byte {
+	b = a.AppendDecimal(b)
+	if c := a.cur.letters; c != 0 {
+		b = append(b, ' ', byte(c>>16), byte(c>>8), byte(c))
 	}
-	return a.Decimal() + " " + a.cur.String()
+	return b
 }
 
 // Fixed is the number with exactly n decimal places, rounded half to even, for
@@ -176,6 +204,10 @@ func (a Amount) Fixed(n int) string {
 	return b.String()
 }
 
+// AppendText appends [Amount.String] to b; no character of it needs to be escaped
+// in JSON.
+func (a Amount) AppendText(b []byte) ([]byte, error) { return a.append(b), nil }
+
 // MarshalText is [Amount.String].
 func (a Amount) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
@@ -198,7 +230,10 @@ func fromText(s string) (Amount, error) {
 }
 
 // MarshalJSON is the string "0.000003 USD".
-func (a Amount) MarshalJSON() ([]byte, error) { return json.Marshal(a.String()) }
+func (a Amount) MarshalJSON() ([]byte, error) {
+	b := append(make([]byte, 0, 48), '"')
+	return append(a.append(b), '"'), nil
+}
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (a *Amount) UnmarshalJSON(b []byte) error {

@@ -59,6 +59,12 @@ func (w *writer) transaction(taken []*pending, savepoints bool) (committing bool
 			return false, err
 		}
 	}
+	if err := w.tx.flush(context.Background()); err != nil {
+		if !sick(err) { // some batch's fault; with a savepoint around each it shows whose
+			err = errRefusedByView
+		}
+		return false, err
+	}
 	return true, w.exec("COMMIT")
 }
 
@@ -69,6 +75,7 @@ func (w *writer) undo(next int64) {
 	}
 	w.next = next
 	w.streams.forget()
+	w.tx.forget()
 }
 
 func failAll(taken []*pending, err error) {
@@ -108,12 +115,19 @@ func (w *writer) apply(p *pending, savepoint bool) error {
 		return err
 	}
 	next := w.next
-	if err := w.write(p); err != nil {
+	err := w.write(p)
+	if err == nil {
+		if err = w.tx.flush(context.Background()); err != nil {
+			err = fmt.Errorf("%w: what its views added up: %w", ErrRefused, err)
+		}
+	}
+	if err != nil {
 		if sick(err) || w.c.DB.GetAutocommit() {
 			return err
 		}
 		w.next, p.first, p.err = next, 0, err
 		w.streams.back()
+		w.tx.forget()
 		if err := w.exec("ROLLBACK TO batch"); err != nil {
 			return err
 		}
@@ -136,7 +150,7 @@ func (w *writer) write(p *pending) error {
 		}
 		w.next++
 		for _, v := range w.s.kinds[r.Kind] {
-			if err := fold(ctx, w.c, v, &r); err != nil {
+			if err := fold(ctx, &w.tx, v, &r); err != nil {
 				return err
 			}
 		}

@@ -57,7 +57,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 		}
 	}
 	s.vfsName = "skein-" + strconv.FormatInt(stores.Add(1), 10)
-	vfs.Register(s.vfsName, diskvfs.Wrap(o.Disk.VFS(), diskvfs.Hooks{After: s.diskError}))
+	vfs.Register(s.vfsName, diskvfs.Wrap(o.Disk.VFS(), diskvfs.Hooks{After: s.diskError, JoinLog: true}))
 	if o.ReadOnly {
 		err = s.openReadOnly(ctx)
 	} else {
@@ -148,6 +148,9 @@ func (s *Store) prepare(ctx context.Context, c *sqlite.Conn, path string) error 
 		if err := create(c); err != nil {
 			return err
 		}
+	}
+	if err := c.Exec(indexes); err != nil {
+		return err
 	}
 	if s.instance, err = meta(c, "incarnation"); err != nil {
 		return err

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"strings"
-
-	"github.com/skein-run/skein/internal/store/sqlite"
 )
 
 // Snapshot runs f over one snapshot of committed state.
@@ -47,7 +45,7 @@ func (s *Store) Records(ctx context.Context, after int64, f Filter, limit int) (
 	return out, rs.Err()
 }
 
-func selectRecords(ctx context.Context, c *sqlite.Conn, after int64, f Filter, limit int) (Rows, error) {
+func selectRecords(ctx context.Context, c querier, after int64, f Filter, limit int) (Rows, error) {
 	var q strings.Builder
 	q.WriteString("SELECT lsn, org, kind, version, stream, seq, epoch, config, body FROM record WHERE lsn > ?")
 	args := []any{after}
@@ -56,8 +54,11 @@ func selectRecords(ctx context.Context, c *sqlite.Conn, after int64, f Filter, l
 		args = append(args, f.Org)
 	}
 	if f.Stream != "" {
-		q.WriteString(" AND stream = ? AND stream <> ''") // the index of streams holds no other
+		q.WriteString(" AND stream = ?")
 		args = append(args, f.Stream)
+	}
+	if f.Ordered {
+		q.WriteString(" AND " + ordered)
 	}
 	if len(f.Kinds) > 0 {
 		q.WriteString(" AND kind IN (?" + strings.Repeat(", ?", len(f.Kinds)-1) + ")")
@@ -67,6 +68,11 @@ func selectRecords(ctx context.Context, c *sqlite.Conn, after int64, f Filter, l
 	}
 	q.WriteString(" ORDER BY lsn LIMIT ?")
 	return c.QueryContext(ctx, q.String(), append(args, limit)...)
+}
+
+// querier is a connection, as far as reading goes.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (Rows, error)
 }
 
 func scanRecord(rs Rows, r *Record) error {

@@ -45,8 +45,6 @@ CREATE TABLE record (
 	config  TEXT    NOT NULL,
 	body    BLOB    NOT NULL
 ) STRICT;
-CREATE INDEX record_stream ON record (org, stream, seq, epoch) WHERE stream <> '';
-CREATE INDEX record_kind ON record (kind);
 CREATE TABLE payload (
 	org    TEXT    NOT NULL,
 	ref    TEXT    NOT NULL,
@@ -69,6 +67,15 @@ CREATE TABLE data_key (
 ) WITHOUT ROWID, STRICT;
 CREATE TABLE view (name TEXT PRIMARY KEY, version INTEGER NOT NULL, lsn INTEGER NOT NULL) WITHOUT ROWID, STRICT;
 `
+
+// ordered are the records that take part in their stream's order. Queries that want
+// the index of them repeat it word for word. Nearly all records are of calls, and
+// take no part, so that nothing but the table itself grows with these.
+const ordered = "(seq > 0 OR epoch > 0)"
+
+// indexes change neither what is stored nor what it means, so that they are made
+// where they are missed.
+const indexes = "CREATE INDEX IF NOT EXISTS record_ordered ON record (org, stream, seq, epoch) WHERE " + ordered
 
 // create fills an empty database.
 func create(c *sqlite.Conn) error {

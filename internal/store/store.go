@@ -91,6 +91,12 @@ type Rows = sqlite.Rows
 type Tx interface {
 	Reader
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	// Add is ExecContext of a statement that adds n to the row of keys: its arguments
+	// are the keys and then the numbers. It is run later in the same transaction,
+	// once for all that was added to one row, so that a row that many records touch
+	// is written once a group. Until then a query does not see it. The numbers of
+	// some thousands of records must add up without leaving 64 bits.
+	Add(ctx context.Context, query string, keys []string, n ...int64) error
 }
 
 // View is a table, or several, folded from records. Its tables begin with org.
@@ -112,4 +118,7 @@ type Filter struct {
 	Org    string
 	Kinds  []string
 	Stream string
+	// Ordered picks records that have a place in their stream: a Seq, or an Epoch. An
+	// index has these; a stream's others are found by looking at all records.
+	Ordered bool
 }

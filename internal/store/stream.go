@@ -44,12 +44,13 @@ func (s *streams) advance(c *sqlite.Conn, records []Record) error {
 	return nil
 }
 
+const streamQuery = "SELECT coalesce(max(seq), 0), coalesce(max(epoch), 0) FROM record WHERE org = ? AND stream = ? AND " + ordered
+
 func (s *streams) move(c *sqlite.Conn, r *Record) error {
 	key := streamKey{r.Org, r.Stream}
 	at, known := s.known[key]
 	if !known {
-		err := c.QueryRowContext(context.Background(),
-			"SELECT coalesce(max(seq), 0), coalesce(max(epoch), 0) FROM record WHERE org = ? AND stream = ? AND stream <> ''", r.Org, r.Stream).Scan(&at.seq, &at.epoch)
+		err := c.QueryRowContext(context.Background(), streamQuery, r.Org, r.Stream).Scan(&at.seq, &at.epoch)
 		if err != nil {
 			return err
 		}

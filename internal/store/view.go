@@ -141,19 +141,28 @@ func foldAll(ctx context.Context, c *sqlite.Conn, v *View, after int64) error {
 		return err
 	}
 	defer rs.Close()
-	for rs.Next() {
+	tx := &transaction{Conn: c}
+	for n := 1; rs.Next(); n++ {
 		var r Record
 		if err := scanRecord(rs, &r); err != nil {
 			return err
 		}
-		if err := fold(ctx, c, v, &r); err != nil {
+		if err := fold(ctx, tx, v, &r); err != nil {
 			return fmt.Errorf("lsn %d: %w", r.LSN, err)
+		}
+		if n%maxGroup == 0 {
+			if err := tx.flush(ctx); err != nil {
+				return err
+			}
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
 	if err := rs.Err(); err != nil {
+		return err
+	}
+	if err := tx.flush(ctx); err != nil {
 		return err
 	}
 	_, err = c.ExecContext(ctx, `INSERT INTO view VALUES (?, ?, ?)

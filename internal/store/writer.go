@@ -29,7 +29,8 @@ type writer struct {
 	done   chan struct{}
 	group  group.Linger
 
-	next    int64 // lsn
+	tx      transaction // on c
+	next    int64       // lsn
 	streams streams
 	pages   int // in the log
 }
@@ -59,7 +60,7 @@ const (
 
 func newWriter(s *Store, c *sqlite.Conn) *writer {
 	w := &writer{
-		s: s, c: c,
+		s: s, c: c, tx: transaction{Conn: c},
 		wakeup: make(chan struct{}, 1),
 		room:   make(chan struct{}),
 		done:   make(chan struct{}),

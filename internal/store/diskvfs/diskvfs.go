@@ -27,6 +27,8 @@ type Hooks struct {
 	Before func(op Op, name string) error
 	// After sees an error and may put another in its place. Nil keeps it.
 	After func(op Op, name string, err error) error
+	// JoinLog joins writes to the log until it is synced: see [logFile].
+	JoinLog bool
 }
 
 func (h *Hooks) do(op Op, name string, f func() error) error {
@@ -53,7 +55,7 @@ type fileSystem struct {
 
 // Open implements [vfs.VFS].
 func (s *fileSystem) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	return s.open(name, func() (vfs.File, vfs.OpenFlag, error) { return s.VFS.Open(name, flags) })
+	return s.open(name, flags, func() (vfs.File, vfs.OpenFlag, error) { return s.VFS.Open(name, flags) })
 }
 
 // OpenFilename implements [vfs.VFSFilename].
@@ -62,10 +64,10 @@ func (s *fileSystem) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.F
 	if !ok {
 		return s.Open(name.String(), flags)
 	}
-	return s.open(name.String(), func() (vfs.File, vfs.OpenFlag, error) { return base.OpenFilename(name, flags) })
+	return s.open(name.String(), flags, func() (vfs.File, vfs.OpenFlag, error) { return base.OpenFilename(name, flags) })
 }
 
-func (s *fileSystem) open(name string, f func() (vfs.File, vfs.OpenFlag, error)) (vfs.File, vfs.OpenFlag, error) {
+func (s *fileSystem) open(name string, asked vfs.OpenFlag, f func() (vfs.File, vfs.OpenFlag, error)) (vfs.File, vfs.OpenFlag, error) {
 	var opened vfs.File
 	var flags vfs.OpenFlag
 	err := s.hooks.do(Open, name, func() (err error) {
@@ -75,7 +77,11 @@ func (s *fileSystem) open(name string, f func() (vfs.File, vfs.OpenFlag, error))
 	if err != nil {
 		return nil, flags, err
 	}
-	return &file{opened, name, s.hooks}, flags, nil
+	hooked := &file{opened, name, s.hooks}
+	if s.hooks.JoinLog && asked&vfs.OPEN_WAL != 0 {
+		return &logFile{file: hooked}, flags, nil
+	}
+	return hooked, flags, nil
 }
 
 // Delete implements [vfs.VFS].

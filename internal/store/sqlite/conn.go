@@ -29,12 +29,30 @@ type Rows interface {
 // Conn is a connection. It is used by one goroutine at a time.
 type Conn struct {
 	DB   *sqlite3.Conn
-	idle map[string]*sqlite3.Stmt // not in use, by their text
+	kept map[string]*stmt // by their text
 }
 
-// maxIdle is how many statements a connection keeps; queries built at run time
+// maxKept is how many statements a connection keeps; queries built at run time
 // must not fill memory.
-const maxIdle = 256
+const maxKept = 256
+
+// stmt is a prepared statement, and the texts that it still has from the last time.
+type stmt struct {
+	*sqlite3.Stmt
+	kept  bool
+	busy  bool
+	texts []text // of each parameter
+}
+
+// text is what a parameter is bound to: SQLite keeps it until it is bound anew, and
+// most of what a view writes is what it wrote the last time.
+type text struct {
+	s     string
+	bound bool
+}
+
+// maxText is the longest text that is remembered.
+const maxText = 128
 
 // Open opens a database; uri may be a path, or a file: URI with options.
 func Open(uri string, flags sqlite3.OpenFlag) (*Conn, error) {
@@ -42,15 +60,15 @@ func Open(uri string, flags sqlite3.OpenFlag) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{DB: db, idle: map[string]*sqlite3.Stmt{}}, nil
+	return &Conn{DB: db, kept: map[string]*stmt{}}, nil
 }
 
 // Close closes the connection.
 func (c *Conn) Close() error {
-	for _, s := range c.idle {
+	for _, s := range c.kept {
 		s.Close()
 	}
-	c.idle = nil
+	c.kept = nil
 	return c.DB.Close()
 }
 
@@ -58,42 +76,60 @@ func (c *Conn) Close() error {
 func (c *Conn) Exec(sql string) error { return c.DB.Exec(sql) }
 
 // take gives a statement with its arguments bound; put takes it back.
-func (c *Conn) take(query string, args []any) (*sqlite3.Stmt, error) {
-	s, ok := c.idle[query]
-	if ok {
-		delete(c.idle, query) // a view may run the same query again while it reads this one
-	} else {
-		var tail string
-		var err error
-		s, tail, err = c.DB.Prepare(query)
+func (c *Conn) take(query string, args []any) (*stmt, error) {
+	s := c.kept[query]
+	if s == nil || s.busy { // a view may run the same query again while it reads this one
+		p, tail, err := c.DB.Prepare(query)
 		if err != nil {
 			return nil, QueryError(query, err)
 		}
-		if s == nil || tail != "" {
-			s.Close()
+		if p == nil || tail != "" {
+			p.Close()
 			return nil, QueryError(query, fmt.Errorf("want exactly one statement"))
 		}
+		keep := s == nil && len(c.kept) < maxKept
+		s = &stmt{Stmt: p, kept: keep, texts: make([]text, p.BindCount())}
+		if keep {
+			c.kept[query] = s
+		}
 	}
-	if n := s.BindCount(); n != len(args) {
-		c.put(query, s)
+	s.busy = true
+	if n := len(s.texts); n != len(args) {
+		c.put(s)
 		return nil, QueryError(query, fmt.Errorf("has %d parameters and %d arguments", n, len(args)))
 	}
 	for i, a := range args {
-		if err := bind(s, i+1, a); err != nil {
-			c.put(query, s)
+		if err := s.bind(i, a); err != nil {
+			c.put(s)
 			return nil, QueryError(query, fmt.Errorf("argument %d: %w", i+1, err))
 		}
 	}
 	return s, nil
 }
 
-func (c *Conn) put(query string, s *sqlite3.Stmt) {
-	s.Reset() // repeats the error of the last step, which was seen there
-	if _, ok := c.idle[query]; ok || len(c.idle) >= maxIdle {
-		s.Close()
-		return
+// bind gives parameter i, from 0, a value, unless it has it.
+func (s *stmt) bind(i int, a any) error {
+	t := &s.texts[i]
+	v, ok := a.(string)
+	if ok && t.bound && t.s == v {
+		return nil
 	}
-	c.idle[query] = s
+	t.bound = false
+	if err := bind(s.Stmt, i+1, a); err != nil {
+		return err
+	}
+	if ok && len(v) <= maxText {
+		t.s, t.bound = v, true
+	}
+	return nil
+}
+
+func (c *Conn) put(s *stmt) {
+	s.Reset() // repeats the error of the last step, which was seen there
+	s.busy = false
+	if !s.kept {
+		s.Close()
+	}
 }
 
 type result struct{ id, changed int64 }
@@ -108,7 +144,7 @@ func (c *Conn) ExecContext(_ context.Context, query string, args ...any) (sql.Re
 		return nil, err
 	}
 	err = s.Exec()
-	c.put(query, s)
+	c.put(s)
 	if err != nil {
 		return nil, QueryError(query, err)
 	}
@@ -134,7 +170,7 @@ func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) R
 // rows reads a statement to its end.
 type rows struct {
 	c     *Conn
-	s     *sqlite3.Stmt
+	s     *stmt
 	query string
 	err   error
 }
@@ -161,7 +197,7 @@ func (r *rows) Scan(dest ...any) error {
 		return QueryError(r.query, fmt.Errorf("gives %d columns, and %d are asked for", n, len(dest)))
 	}
 	for i, d := range dest {
-		if err := Assign(d, value(r.s, i)); err != nil {
+		if err := Assign(d, value(r.s.Stmt, i)); err != nil {
 			return QueryError(r.query, fmt.Errorf("column %d, %s: %w", i+1, r.s.ColumnName(i), err))
 		}
 	}
@@ -175,7 +211,7 @@ func (r *rows) Err() error { return r.err }
 
 func (r *rows) Close() error {
 	if r.s != nil {
-		r.c.put(r.query, r.s)
+		r.c.put(r.s)
 		r.s = nil
 	}
 	return nil

@@ -146,12 +146,27 @@ func (m *Memory) show(views []store.View, records []store.Record) error {
 				continue
 			}
 			r := records[i]
-			if err := views[j].Apply(context.Background(), m.tables, &r); err != nil {
+			if err := views[j].Apply(context.Background(), atOnce{m.tables}, &r); err != nil {
 				return fmt.Errorf("%w: %w", store.ErrRefused, err)
 			}
 		}
 	}
 	return nil
+}
+
+// atOnce runs at once what a view adds.
+type atOnce struct{ *sqlite.Conn }
+
+func (t atOnce) Add(ctx context.Context, query string, keys []string, n ...int64) error {
+	var args []any
+	for _, k := range keys {
+		args = append(args, k)
+	}
+	for _, m := range n {
+		args = append(args, m)
+	}
+	_, err := t.ExecContext(ctx, query, args...)
+	return err
 }
 
 // whole runs f and keeps all that it did to the tables, or nothing.
@@ -215,7 +230,7 @@ func (m *Memory) Records(_ context.Context, after int64, f store.Filter, limit i
 			break
 		}
 		if r.LSN > after && (f.Org == "" || f.Org == r.Org) && (f.Stream == "" || f.Stream == r.Stream) &&
-			(len(f.Kinds) == 0 || slices.Contains(f.Kinds, r.Kind)) {
+			(len(f.Kinds) == 0 || slices.Contains(f.Kinds, r.Kind)) && (!f.Ordered || r.Seq > 0 || r.Epoch > 0) {
 			r.Body = bytes.Clone(r.Body)
 			out = append(out, r)
 		}

@@ -91,7 +91,7 @@ func batches() *rapid.Generator[plan] {
 			Org:    rapid.SampledFrom([]string{"default", "default", "default", "default", "other", "other", ""}).Draw(t, "org"),
 			Kind:   rapid.SampledFrom([]string{"word", "mark", "step"}).Draw(t, "kind"),
 			Stream: rapid.SampledFrom([]string{"", "r", "s"}).Draw(t, "stream"),
-			Body:   rapid.SampledFrom([]string{"a", "a", "b", "b", "c", "c", "no", "panic", ""}).Draw(t, "body"),
+			Body:   rapid.SampledFrom([]string{"a", "a", "b", "b", "c", "c", "heavy", "no", "panic", ""}).Draw(t, "body"),
 		}
 		if r.Stream != "" {
 			r.Seq = rapid.Int64Range(0, 3).Draw(t, "seq")

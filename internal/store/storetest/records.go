@@ -88,6 +88,7 @@ func filtered(t *testing.T, open Open) {
 	for i, r := range []store.Record{
 		{Org: "a", Kind: "x", Stream: "s"}, {Org: "a", Kind: "y", Stream: "s"}, {Org: "b", Kind: "x", Stream: "s"},
 		{Org: "a", Kind: "x"}, {Org: "a", Kind: "z", Stream: "t"}, {Org: "b", Kind: "y"},
+		{Org: "a", Kind: "x", Stream: "u", Seq: 1}, {Org: "a", Kind: "x", Stream: "u"}, {Org: "a", Kind: "y", Stream: "u", Epoch: 1},
 	} {
 		r.Body = fmt.Append(nil, i)
 		must(t, s, r)
@@ -98,14 +99,17 @@ func filtered(t *testing.T, open Open) {
 		limit int
 		want  []int64
 	}{
-		{0, store.Filter{}, -1, []int64{1, 2, 3, 4, 5, 6}},
+		{0, store.Filter{}, -1, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9}},
 		{2, store.Filter{}, 2, []int64{3, 4}},
-		{0, store.Filter{Org: "a"}, -1, []int64{1, 2, 4, 5}},
-		{0, store.Filter{Kinds: []string{"x"}}, -1, []int64{1, 3, 4}},
-		{1, store.Filter{Kinds: []string{"z", "x"}}, -1, []int64{3, 4, 5}},
+		{0, store.Filter{Org: "a"}, -1, []int64{1, 2, 4, 5, 7, 8, 9}},
+		{0, store.Filter{Kinds: []string{"x"}}, -1, []int64{1, 3, 4, 7, 8}},
+		{1, store.Filter{Kinds: []string{"z", "x"}}, -1, []int64{3, 4, 5, 7, 8}},
 		{0, store.Filter{Stream: "s"}, -1, []int64{1, 2, 3}},
 		{0, store.Filter{Org: "a", Stream: "s", Kinds: []string{"y"}}, -1, []int64{2}},
-		{6, store.Filter{}, -1, nil},
+		{0, store.Filter{Stream: "u", Ordered: true}, -1, []int64{7, 9}},
+		{7, store.Filter{Org: "a", Stream: "u", Kinds: []string{"x", "y"}, Ordered: true}, 1, []int64{9}},
+		{0, store.Filter{Ordered: true}, -1, []int64{7, 9}},
+		{9, store.Filter{}, -1, nil},
 		{0, store.Filter{}, 0, nil},
 		{0, store.Filter{Org: "nobody"}, -1, nil},
 	} {
@@ -207,6 +211,48 @@ func neighbours(t *testing.T, open Open) {
 	}
 	if want := int64(n / 5 * 2); s.LSN() != want {
 		t.Errorf("%d records, want %d", s.LSN(), want)
+	}
+	CheckRebuild(t, s, views)
+}
+
+// refusedSums: what views added up is written once for many batches, and still is
+// refused for the one alone whose share was too much.
+func refusedSums(t *testing.T, open Open) {
+	views := Views()
+	s := open(t, views...)
+	refused(t, s, batch(word("heavy"), word("heavy")), store.ErrRefused)
+	const n = 100
+	var heavy, failed int
+	done := make(chan struct{})
+	for i := range n {
+		b := batch(word("light"), word("light"))
+		if i%10 == 3 {
+			b = batch(word("light"), word("heavy"))
+		}
+		s.Submit(b, func(_ int64, err error) {
+			switch {
+			case err == nil && i%10 == 3:
+				heavy++
+			case errors.Is(err, store.ErrRefused) && i%10 == 3:
+				failed++
+			case err != nil:
+				t.Errorf("batch %d: %v", i, err)
+			}
+			if i == n-1 {
+				close(done)
+			}
+		})
+	}
+	<-done
+	if heavy != 1 || failed != 9 {
+		t.Errorf("%d heavy batches are in and %d refused, of 10; there is room for one", heavy, failed)
+	}
+	var sum, bytes int64
+	if err := s.Reader().QueryRowContext(t.Context(), "SELECT n, bytes FROM sizes WHERE org = 'default' AND kind = 'word'").Scan(&sum, &bytes); err != nil {
+		t.Fatal(err)
+	}
+	if sum != s.LSN() || sum != 2*91 || bytes != 5*sum {
+		t.Errorf("the sums are %d words of %d bytes; want all %d records, of 5 bytes each", sum, bytes, s.LSN())
 	}
 	CheckRebuild(t, s, views)
 }

@@ -15,6 +15,7 @@ func Run(t *testing.T, open Open) {
 		{"LateRecordsOutsideTheOrderAreKept", outsideOrder},
 		{"ABatchIsWholeOrNothing", whole},
 		{"ARefusedBatchHarmsNoNeighbour", neighbours},
+		{"ASumThatIsRefusedHarmsNoNeighbour", refusedSums},
 		{"MalformedBatchesAreRefused", malformed},
 		{"CallbacksComeInTheOrderOfCommits", callbacks},
 		{"ABatchStaysTheCallers", untouched},

@@ -9,10 +9,26 @@ import (
 	"github.com/skein-run/skein/internal/store"
 )
 
-// Views are the two that the suite folds. A record of kind "word" counts its
+// Views are those that the suite folds. A record of kind "word" counts its
 // body in `words` and, where it has a stream, names it as the stream's `latest`;
 // one of kind "mark" is in `latest` only. The body "no" is refused, "panic" panics.
-func Views() []store.View { return []store.View{words, latest} }
+// All are added up in `sizes`, which refuses to hold more than a hundred times
+// "heavy": not before the sum is written.
+func Views() []store.View { return []store.View{words, latest, sizes} }
+
+var sizes = store.View{
+	Name: "sizes", Version: 1, Kinds: []string{"word", "mark"}, Tables: []string{"sizes"},
+	Schema: []string{`CREATE TABLE sizes (org TEXT, kind TEXT, n INTEGER, bytes INTEGER, heavy INTEGER CHECK (heavy <= 100), PRIMARY KEY (org, kind))`},
+	Apply: func(ctx context.Context, tx store.Tx, r *store.Record) error {
+		heavy := int64(0)
+		if string(r.Body) == "heavy" {
+			heavy = 60
+		}
+		return tx.Add(ctx, `INSERT INTO sizes VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+			n = n + excluded.n, bytes = bytes + excluded.bytes, heavy = heavy + excluded.heavy`,
+			[]string{r.Org, r.Kind}, 1, int64(len(r.Body)), heavy)
+	},
+}
 
 var words = store.View{
 	Name: "words", Version: 1, Kinds: []string{"word"}, Tables: []string{"words"},
