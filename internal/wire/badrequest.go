@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire/raw"
@@ -27,7 +28,18 @@ func BadRequestText(body []byte, err error) *llm.Error {
 	if !errors.As(err, &s) {
 		return BadField("", "%v", err)
 	}
-	return BadField(raw.PathAt(body, s.Offset), "%s (at byte %d)", s.What, s.Offset)
+	return BadField(cut(raw.PathAt(body, s.Offset), mostWord), "%s (at byte %d)", s.What, s.Offset)
+}
+
+// KeepsStatus reports whether a refusal of a request is told with the status that
+// it has, which says more than 400: the method, a body that came too late, was too
+// large or of a kind that is not read, and what contradicts itself.
+func KeepsStatus(status int) bool {
+	switch status {
+	case 405, 408, 409, 413, 415, 422:
+		return true
+	}
+	return false
 }
 
 // MalformedAnswer is an upstream's answer that its format does not allow.
@@ -36,7 +48,7 @@ func MalformedAnswer(body []byte, err error) *llm.Error {
 	var s *raw.SyntaxError
 	if errors.As(err, &s) {
 		if path := raw.PathAt(body, s.Offset); path != "" {
-			msg = path + ": " + msg
+			msg = cut(path, mostWord) + ": " + msg
 		}
 		msg = fmt.Sprintf("%s (at byte %d of %d)", msg, s.Offset, len(body))
 	}
@@ -58,8 +70,8 @@ func (o *Once) See(n int) (again bool) {
 // names without regard to case, so such a key could be a second "model" that only
 // they see.
 func FoldsTo(key []byte, name string) bool {
-	if len(key) != len(name) {
-		return false
+	if len(key) != len(name) { // ſ and the Kelvin sign fold to s and k, and are longer
+		return len(key) > len(name) && len(key) <= 3*len(name) && strings.EqualFold(string(key), name)
 	}
 	same := true
 	for i := range key {

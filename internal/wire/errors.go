@@ -22,7 +22,9 @@ func Classify(status int, header http.Header, said Said) *llm.Error {
 	if status < 400 && said.Status >= 400 {
 		status = said.Status
 	}
-	e := &llm.Error{Status: status, Code: pickText(said.Code, said.Type), Param: said.Param, Message: said.Message}
+	e := &llm.Error{
+		Status: status, Code: cut(pickText(said.Code, said.Type), mostWord), Param: cut(said.Param, mostWord), Message: cut(said.Message, mostSaid),
+	}
 	e.RetryAfter = RetryAfter(header)
 	e.Class = classOf(status, said)
 	e.Blame, e.Billed = blameOf(e.Class)
@@ -36,6 +38,21 @@ func Classify(status int, header http.Header, said Said) *llm.Error {
 		}
 	}
 	return e
+}
+
+// How much of what an upstream says of an error is kept. It goes into the call's
+// record, and some quote the request back.
+const (
+	mostSaid = 2000
+	mostWord = 200
+)
+
+// cut is at most n bytes of s, in whole characters, and a sign that there was more.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
 func pickText(a, b string) string {

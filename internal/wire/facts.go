@@ -23,6 +23,7 @@ func FactsOf(r *llm.Request) *Facts {
 	}
 	f.TextBytes += int64(len(r.Output.Schema))
 	f.Bytes = f.TextBytes + f.MediaBytes
+	f.costs(r)
 	return f
 }
 

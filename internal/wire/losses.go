@@ -71,20 +71,29 @@ func (t *LossTable) extras(out []Loss, holder string, extra []llm.Extra) []Loss 
 		if fate.Class == Carried || fate.Class == Neutral {
 			continue
 		}
-		name := e.Path
+		name := cut(e.Path, mostName)
 		if holder != "" {
 			name = holder + "." + name
 		}
-		known := false
+		known, semantic := false, false
 		for j := range out {
 			known = known || out[j].Field == name
+			semantic = semantic || out[j].Class == Semantic
 		}
-		if !known {
+		if !known && (len(out) < mostLosses || fate.Class == Semantic && !semantic) {
 			out = append(out, Loss{Field: name, Class: fate.Class, Note: fate.Note})
 		}
 	}
 	return out
 }
+
+// The names of unknown members are the client's to choose, and losses end up in
+// records: so many of them are listed, cut to that length. That there is a semantic
+// one is never left out.
+const (
+	mostLosses = 100
+	mostName   = 200
+)
 
 func (t *LossTable) extraFate(holder string, e *llm.Extra) Fate {
 	if string(e.Value) == "null" {

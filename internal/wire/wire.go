@@ -34,6 +34,14 @@ type Facts struct {
 	Reasoning  bool // thinking was asked for, or thinking state is carried
 	// ThinkingBudget is how many tokens of MaxOutput may go into thinking; 0: not stated.
 	ThinkingBudget int64
+	// CacheMarks: parts of the prompt may be marked to be kept in the provider's cache.
+	CacheMarks bool
+	// ServerTool is a tool that the provider runs by itself, at a cost that the output
+	// cap does not bound; "" where there is none.
+	ServerTool string
+	// Unsized: there are documents whose tokens cannot be told from their bytes, or
+	// which are elsewhere.
+	Unsized bool
 
 	// Bindings are the formats whose opaque provider state the request carries
 	// (thinking signatures and the like); it may go to a deployment of that maker only.

@@ -146,6 +146,8 @@ func (s *scan) apply(d *delta, v *stream.Verdict, out *blocks) {
 // text takes a piece of text, counts it, and says that content has come.
 func (s *scan) text(c *raw.Cursor, kind llm.PartKind, v *stream.Verdict, out *blocks) {
 	var n int
+	c.Pos()
+	at := *c
 	if out == nil {
 		n = c.TextLen()
 	} else if t := c.Text(); t != "" {
@@ -153,6 +155,7 @@ func (s *scan) text(c *raw.Cursor, kind llm.PartKind, v *stream.Verdict, out *bl
 		out.text(kind, t, v)
 	}
 	s.counted(kind, n, v)
+	s.last.text(at, c.Offset(), kind, n)
 }
 
 func (s *scan) counted(kind llm.PartKind, n int, v *stream.Verdict) {
@@ -160,11 +163,7 @@ func (s *scan) counted(kind llm.PartKind, n int, v *stream.Verdict) {
 		return
 	}
 	v.Class = wire.Content
-	if kind == llm.Thinking {
-		s.p.ThinkingBytes += int64(n)
-	} else {
-		s.p.TextBytes += int64(n)
-	}
+	counter(&s.p, kind, n)
 }
 
 // list takes Mistral's content: a list of text and thinking parts.

@@ -24,8 +24,8 @@ type shape struct {
 
 var shapes = map[llm.ErrorClass]shape{
 	llm.BadRequest:      {400, "invalid_request_error", ""},
-	llm.Unauthorized:    {502, "server_error", "upstream_credential"}, // the provider's 401 is our fault, not the client's
-	llm.Forbidden:       {502, "server_error", "upstream_credential"},
+	llm.Unauthorized:    {502, "server_error", credentialCode}, // the provider's 401 is our fault, not the client's
+	llm.Forbidden:       {502, "server_error", credentialCode},
 	llm.NotFound:        {404, "invalid_request_error", "model_not_found"},
 	llm.RateLimited:     {429, "rate_limit_error", "rate_limit_exceeded"},
 	llm.QuotaExhausted:  {402, "insufficient_quota", "insufficient_quota"},
@@ -45,6 +45,9 @@ var shapes = map[llm.ErrorClass]shape{
 	llm.Lossy:      {400, "invalid_request_error", "unsupported_parameter"},
 	llm.Internal:   {500, "server_error", "internal_error"},
 }
+
+// credentialCode is the code of an error that only Skein's operator can mend.
+const credentialCode = "upstream_credential"
 
 // EncodeError implements wire.Codec. The client's own 401 and 403 come with
 // BlameKey and keep their status.
@@ -67,11 +70,11 @@ func put(b *raw.Builder, e *llm.Error) (status int) {
 			s = shape{403, "invalid_request_error", "permission_denied"}
 		}
 	}
-	if e.Class == llm.BadRequest && (e.Status == 413 || e.Status == 422 || e.Status == 409) {
+	if e.Class == llm.BadRequest && wire.KeepsStatus(e.Status) {
 		s.status = e.Status
 	}
 	code := s.code
-	if code == "" {
+	if code == "" || e.Class == llm.NotFound && e.Code != "" || e.Code == credentialCode {
 		code = e.Code
 	}
 	b.Object()

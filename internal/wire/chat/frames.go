@@ -36,6 +36,7 @@ type scan struct {
 	begun, finished uint64 // choices, by index
 	tools           toolTrack
 	alike           alike
+	last            said
 	out             *blocks // where canonical events are wanted
 	scratch         []byte
 	deltas          delta        // of the choice in hand
@@ -55,6 +56,10 @@ func (s *scan) See(name, data []byte, v *stream.Verdict) {
 		v.Err = wire.Classify(0, nil, wire.ReadError(data))
 		return
 	}
+	if s.again(name, data, v) {
+		return
+	}
+	s.last.repeat.Forget()
 	c := raw.On(data)
 	if c.Kind() != '{' || s.out != nil && !raw.Valid(data) {
 		v.Bad = true
@@ -62,7 +67,7 @@ func (s *scan) See(name, data []byte, v *stream.Verdict) {
 	}
 	v.Class = wire.Prelude
 	before, begun, finished := s.p, s.begun, s.finished
-	s.held = s.held[:0]
+	s.held, s.last.texts = s.held[:0], 0
 	s.chunk(&c, v)
 	if c.End() != nil { // what it counted before the fault stays out
 		s.p, s.begun, s.finished = before, begun, finished
@@ -74,6 +79,9 @@ func (s *scan) See(name, data []byte, v *stream.Verdict) {
 	}
 	if s.p.Stopped {
 		s.p.OpenTool = false
+	}
+	if finished == s.finished {
+		s.learn(name, data, &before, v)
 	}
 }
 

@@ -10,6 +10,9 @@ import (
 
 // DecodeRequest implements wire.Codec.
 func (Codec) DecodeRequest(body []byte) (*llm.Request, error) {
+	if e := wire.Decodable(body); e != nil {
+		return nil, e
+	}
 	d := decoder{c: raw.On(body), r: &llm.Request{From: llm.Chat}}
 	d.request()
 	if err := d.c.End(); err != nil {

@@ -39,6 +39,7 @@ type scanner struct {
 func (Codec) Scan(body []byte) (*wire.Scan, error) {
 	s := scanner{c: raw.On(body)}
 	s.Format, s.Choices, s.Bytes = llm.Chat, 1, int64(len(body))
+	s.CacheMarks = wire.MarksCache(body)
 	if !utf8.Valid(body) {
 		return nil, wire.BadField("", "the body is not UTF-8")
 	}
@@ -106,6 +107,11 @@ func (s *scanner) members() {
 				s.reasoning()
 			case "functions":
 				s.TextBytes += int64(len(c.Raw()))
+			case "web_search_options":
+				if !c.Null() {
+					s.ServerTool = string(key)
+					c.Skip()
+				}
 			default:
 				c.Skip()
 			}
@@ -160,6 +166,10 @@ func (s *scanner) streamOptions(from int) {
 			break
 		}
 		at := c.Pos()
+		if wire.FoldsTo(key, "include_usage") {
+			s.bad = wire.BadField("stream_options."+string(key), "is %q in another case; some providers would read it as that", "include_usage")
+			return
+		}
 		if string(key) != "include_usage" {
 			c.Skip()
 			continue

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
 )
 
 func (s *scanner) content() {
@@ -27,6 +28,7 @@ func (s *scanner) content() {
 					s.TextBytes += int64(c.TextLen())
 				case "image_url", "input_audio", "file", "document_url", "video_url":
 					s.Media++
+					s.Unsized = s.Unsized || key[0] != 'i'
 					s.media()
 				case "thinking":
 					s.TextBytes += int64(len(c.Raw()))
@@ -86,7 +88,13 @@ func (s *scanner) tools() {
 	}
 	for c.List(); c.More(); {
 		s.Tools++
-		s.TextBytes += int64(len(c.Raw()))
+		tool := c.Raw()
+		s.TextBytes += int64(len(tool))
+		switch kind := wire.TypeOf(tool); kind {
+		case "", "function", "custom":
+		default:
+			s.ServerTool = kind
+		}
 	}
 }
 

@@ -40,6 +40,8 @@ func TestScanRefusesWhatTwoReadersWouldReadDifferently(t *testing.T) {
 		{`{"model":"a","messages":[],"stream":true,"stream":false}`, "stream", "twice"},
 		{`{"model":"a","messages":[],"stream_options":{"include_usage":true,"include_usage":false}}`, "stream_options.include_usage", "twice"},
 		{`{"model":"a","messages":[],"messages":[]}`, "messages", "twice"},
+		{`{"model":"a","messages":[],"stream_options":{"include_usage":true,"Include_Usage":false}}`, "stream_options.Include_Usage", "in another case"},
+		{`{"model":"a","messages":[],"\u017ftream":true}`, "\u017ftream", "in another case"},
 		{`{"model":"","messages":[]}`, "model", "name the model"},
 		{`{"messages":[]}`, "model", "name the model"},
 		{`{"model":"a"}`, "messages", "missing"},

@@ -86,13 +86,12 @@ func put(b *raw.Builder, e *llm.Error) (status int) {
 			s = shape{403, "permission_error"}
 		}
 	}
-	if e.Class == llm.BadRequest {
-		switch e.Status {
-		case 413:
-			s = shape{413, "request_too_large"}
-		case 409, 422:
-			s.status = e.Status
-		}
+	switch {
+	case e.Class != llm.BadRequest:
+	case e.Status == 413:
+		s = shape{413, "request_too_large"}
+	case wire.KeepsStatus(e.Status):
+		s.status = e.Status
 	}
 	b.Object()
 	b.PutString("type", "error")

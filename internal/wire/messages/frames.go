@@ -29,10 +29,14 @@ type scan struct {
 	open    int // blocks that are open
 	out     *blocks
 	counted bool // message_delta has brought its usage
+	last    said
 }
 
 // See implements stream.Scanner.
 func (s *scan) See(name, data []byte, v *stream.Verdict) {
+	if s.again(name, data, v) {
+		return
+	}
 	kind := string(name) // always equal to the type where it is there
 	if kind == "" {
 		kind = typeOf(data)
@@ -42,11 +46,13 @@ func (s *scan) See(name, data []byte, v *stream.Verdict) {
 		v.Err = wire.Classify(statusOf(said.Type), nil, said)
 		return
 	}
+	s.last.repeat.Forget()
 	c := raw.On(data)
 	if c.Kind() != '{' || s.out != nil && !raw.Valid(data) {
 		v.Bad = true
 		return
 	}
+	s.last.texts, s.last.others = 0, 0
 	before, counts := s.p, s.n
 	v.Class = wire.Prelude
 	switch kind {
@@ -78,6 +84,10 @@ func (s *scan) See(name, data []byte, v *stream.Verdict) {
 	if c.End() != nil {
 		s.p, s.n = before, counts
 		v.Bad, v.Err = true, nil
+		return
+	}
+	if kind == "content_block_delta" {
+		s.learn(name, data, &before, v)
 	}
 }
 

@@ -116,10 +116,16 @@ func (s *scan) count(c *raw.Cursor, v *stream.Verdict) {
 			to = &s.p.ToolBytes
 		}
 		if to == nil || c.Kind() != '"' {
+			if string(key) != "type" {
+				s.last.others++
+			}
 			c.Skip()
 			continue
 		}
-		if n := c.TextLen(); n > 0 {
+		at := *c
+		n := c.TextLen()
+		s.last.text(at, c.Offset(), to, n)
+		if n > 0 {
 			*to += int64(n)
 			v.Class = wire.Content
 		}

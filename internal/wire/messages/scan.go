@@ -36,6 +36,7 @@ func (Codec) Scan(body []byte) (*wire.Scan, error) {
 	s := scanner{c: raw.On(body)}
 	s.Format, s.Choices, s.Bytes = llm.Messages, 1, int64(len(body))
 	s.StreamUsage = true // this format always tells
+	s.CacheMarks = wire.MarksCache(body)
 	if !utf8.Valid(body) {
 		return nil, wire.BadField("", "the body is not UTF-8")
 	}
@@ -99,8 +100,11 @@ func (s *scanner) members() {
 				c.Skip()
 			}
 		default:
-			if string(key) == "container" && c.Kind() != 'n' {
+			switch kind := c.Kind(); {
+			case string(key) == "container" && kind != 'n':
 				s.bind()
+			case string(key) == "mcp_servers" && kind != 'n':
+				s.ServerTool = "mcp_servers"
 			}
 			c.Skip()
 		}

@@ -1,7 +1,10 @@
 package messages
 
 import (
+	"strings"
+
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
 )
 
 // content reads a string or a list of blocks, of a turn, of the system text or of
@@ -30,12 +33,19 @@ func (s *scanner) block() {
 		s.TextBytes += int64(c.TextLen())
 		return
 	}
+	document, sized := false, true
 	for c.Object(); ; {
 		key, ok := c.Key()
 		if !ok {
+			s.Unsized = s.Unsized || document && !sized
 			return
 		}
 		switch string(key) {
+		case "type":
+			if c.Kind() == '"' {
+				document = string(c.Bytes()) == "document"
+				continue
+			}
 		case "text", "thinking", "title", "context":
 			if c.Kind() == '"' {
 				s.TextBytes += int64(c.TextLen())
@@ -58,7 +68,7 @@ func (s *scanner) block() {
 		case "source":
 			if c.Kind() == '{' {
 				s.Media++
-				s.source()
+				sized = s.source()
 				continue
 			}
 		case "file_id":
@@ -68,7 +78,9 @@ func (s *scanner) block() {
 	}
 }
 
-func (s *scanner) source() {
+// source reads where a medium comes from, and reports whether it is text, whose
+// tokens can be told from its bytes.
+func (s *scanner) source() (text bool) {
 	c := &s.c
 	plain, n := false, int64(0)
 	for c.Object(); ; {
@@ -82,6 +94,7 @@ func (s *scanner) source() {
 		case string(key) == "type" && c.Kind() == '"':
 			plain = string(c.Bytes()) == "text"
 		case string(key) == "content":
+			text = true
 			s.content()
 		case string(key) == "file_id":
 			s.bind()
@@ -95,6 +108,7 @@ func (s *scanner) source() {
 	} else {
 		s.MediaBytes += n / 4 * 3
 	}
+	return text || plain
 }
 
 func (s *scanner) tools() {
@@ -104,8 +118,26 @@ func (s *scanner) tools() {
 	}
 	for c.List(); c.More(); {
 		s.Tools++
-		s.TextBytes += int64(len(c.Raw()))
+		tool := c.Raw()
+		s.TextBytes += int64(len(tool))
+		if kind := wire.TypeOf(tool); !clients(kind) {
+			s.ServerTool = kind
+		}
 	}
+}
+
+// clients reports whether tools of a kind are run by the client, and so cost nothing
+// beyond what the model writes.
+func clients(kind string) bool {
+	if kind == "" || kind == "custom" {
+		return true
+	}
+	for _, name := range [...]string{"bash_", "text_editor_", "computer_", "memory_"} {
+		if strings.HasPrefix(kind, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *scanner) thinking() {
@@ -124,6 +156,10 @@ func (s *scanner) thinking() {
 				s.Reasoning = true
 			}
 		case "budget_tokens":
+			if !s.Spans.ThinkingBudget.Empty() {
+				s.bad = wire.BadField("thinking.budget_tokens", "is there twice; send it once")
+				return
+			}
 			from := c.Pos()
 			s.ThinkingBudget = c.Int()
 			s.Spans.ThinkingBudget = s.span(from)

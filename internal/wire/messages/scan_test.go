@@ -45,6 +45,8 @@ func TestScanRefusesWhatTwoReadersWouldReadDifferently(t *testing.T) {
 		{`{"model":"a","MODEL":"b","messages":[]}`, "MODEL", "in another case"},
 		{`{"model":"a","messages":[],"max_tokens":1,"max_tokens":2}`, "max_tokens", "twice"},
 		{`{"model":"a","messages":[],"system":"x","system":"y"}`, "system", "twice"},
+		{`{"model":"a","messages":[],"thinking":{"budget_tokens":2000,"budget_tokens":9000}}`, "thinking.budget_tokens", "twice"},
+		{`{"model":"a","messages":[],"max_to\u212aens":1}`, "max_to\u212aens", "in another case"},
 		{`{"model":"","messages":[]}`, "model", "name the model"},
 		{`{"messages":[]}`, "model", "name the model"},
 		{`{"model":"a"}`, "messages", "missing"},

@@ -23,6 +23,7 @@ type writer struct {
 	next  int64
 	usage llm.Usage
 	stop  llm.Event
+	head  head // of the last delta
 }
 
 // Write implements wire.Writer. The reason to stop waits for the final usage, as
@@ -177,15 +178,25 @@ func (w *writer) delta(dst []byte, e *llm.Event) []byte {
 	return dst
 }
 
+// put is a delta with one string. Most are like the last one but for the string.
 func (w *writer) put(dst []byte, index int, kind, name, s string) []byte {
-	b := begin(dst, "content_block_delta")
-	b.PutInt("index", w.place[index])
-	b.Key("delta")
-	b.Object()
-	b.PutString("type", kind)
-	b.PutString(name, s)
-	b.EndObject()
-	return finish(&b)
+	if place := w.place[index]; len(w.head.text) == 0 || w.head.place != place || w.head.kind != kind {
+		b := begin(w.head.text[:0], "content_block_delta")
+		b.PutInt("index", place)
+		b.Key("delta")
+		b.Object()
+		b.PutString("type", kind)
+		b.Key(name)
+		w.head = head{b.B, place, kind}
+	}
+	return sse.Finish(append(raw.AppendString(append(dst, w.head.text...), s), "}}"...))
+}
+
+// head is how a delta begins, up to its string; its kind says the string's name.
+type head struct {
+	text  []byte
+	place int64
+	kind  string
 }
 
 func (w *writer) end(dst []byte) []byte {

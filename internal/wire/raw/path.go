@@ -7,13 +7,14 @@ import "strconv"
 // nobody pays for it until something is wrong.
 func PathAt(b []byte, offset int) string {
 	c := On(b)
-	path, _ := c.pathAt("", offset)
+	path, _ := c.pathAt(offset)
 	return path
 }
 
-// pathAt takes the next value and gives the path of what stands at offset in it,
-// and whether it is there.
-func (c *Cursor) pathAt(path string, offset int) (string, bool) {
+// pathAt takes the next value and gives the path within it of what stands at
+// offset, and whether it is there. Paths are made on the way back, so that a long
+// name is not copied for each thing below it.
+func (c *Cursor) pathAt(offset int) (path string, found bool) {
 	switch c.Kind() {
 	case '{':
 		c.Object()
@@ -23,31 +24,28 @@ func (c *Cursor) pathAt(path string, offset int) (string, bool) {
 			if !ok {
 				break
 			}
-			inner := string(name)
-			if path != "" {
-				inner = path + "." + inner
-			}
-			if found, ok := c.pathAt(inner, offset); ok {
-				return found, true
-			}
-			if offset >= at && offset < c.i {
-				return inner, true
+			if below, ok := c.pathAt(offset); ok || offset >= at && offset < c.i {
+				return join(string(name), below), true
 			}
 		}
 	case '[':
 		c.List()
 		for n := 0; c.More(); n++ {
-			at, inner := c.Pos(), path+"["+strconv.Itoa(n)+"]"
-			if found, ok := c.pathAt(inner, offset); ok {
-				return found, true
-			}
-			if offset >= at && offset < c.i {
-				return inner, true
+			at := c.Pos()
+			if below, ok := c.pathAt(offset); ok || offset >= at && offset < c.i {
+				return join("["+strconv.Itoa(n)+"]", below), true
 			}
 		}
 	default:
 		s := c.Skip()
-		return path, c.err == nil && offset >= s.From && offset < s.To || c.err != nil
+		return "", c.err != nil || offset >= s.From && offset < s.To
 	}
-	return path, c.err != nil
+	return "", c.err != nil
+}
+
+func join(name, below string) string {
+	if below == "" || below[0] == '[' {
+		return name + below
+	}
+	return name + "." + below
 }

@@ -10,6 +10,8 @@ package stream
 import (
 	"errors"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire"
@@ -50,10 +52,11 @@ type Reader struct {
 	p       *llm.Progress
 
 	v       Verdict
-	events  []llm.Event
+	events  []llm.Event // in a buffer that is used again by other streams
 	out     []byte
 	pending sse.Event // seen, but of another class than the frame before it
 	waits   bool
+	pooled  *[]llm.Event
 	content bool // content has come
 	began   bool
 	done    bool
@@ -107,9 +110,7 @@ func (r *Reader) Next() (wire.Frame, error) {
 				r.waits, r.err = false, r.v.Err
 				continue
 			}
-			if r.opts.Events {
-				r.events = append(r.events, r.v.Events...)
-			}
+			r.keep()
 		}
 		if !r.take(&f) {
 			return r.give(&f)
@@ -138,7 +139,53 @@ func (r *Reader) finish(f *frame) (wire.Frame, error) {
 		r.err = io.EOF
 	}
 	r.sse.Release()
+	if r.pooled != nil {
+		if cap(r.events) <= manyEvents {
+			clear(r.events[:cap(r.events)])
+			*r.pooled = r.events[:0]
+			eventBuffers.Put(r.pooled)
+		}
+		r.events, r.pooled, r.v.Events = nil, nil, nil
+	}
 	return wire.Frame{}, r.err
+}
+
+// eventBuffers are for canonical events: they are large, and all but a few of a
+// stream's come a dozen at a time.
+var eventBuffers = sync.Pool{New: func() any { b := make([]llm.Event, 0, 2*fewEvents); return &b }}
+
+const (
+	fewEvents  = 8   // more than most events of a format mean in canonical ones
+	manyEvents = 256 // more than most reads bring; a larger buffer is not kept
+)
+
+// room is where a scanner appends the canonical events of one event: behind those
+// that are there, so that they need not be copied.
+func (r *Reader) room() []llm.Event {
+	if !r.opts.Events {
+		return nil
+	}
+	if r.pooled == nil {
+		r.pooled = eventBuffers.Get().(*[]llm.Event)
+		r.events = append((*r.pooled)[:0], r.events...)
+	}
+	if cap(r.events)-len(r.events) < fewEvents {
+		r.events = slices.Grow(r.events, max(fewEvents, len(r.events)))
+	}
+	return r.events[len(r.events):]
+}
+
+// keep takes what the scanner appended.
+func (r *Reader) keep() {
+	if !r.opts.Events {
+		return
+	}
+	n, more := len(r.events), len(r.v.Events)
+	if n+more > cap(r.events) { // it did not fit, and is elsewhere
+		r.events = append(r.events, r.v.Events...)
+		return
+	}
+	r.events = r.events[:n+more]
 }
 
 // see asks the format about an event and reports whether there is anything to do.
@@ -146,7 +193,7 @@ func (r *Reader) see(ev *sse.Event, f *frame) bool {
 	if !r.began && r.unframed(ev) {
 		return false
 	}
-	r.v = Verdict{Events: r.v.Events[:0]}
+	r.v = Verdict{Events: r.room()}
 	if !ev.Has {
 		if ev.Raw[0] == '\n' || ev.Raw[0] == '\r' { // a blank line too many goes with its neighbours
 			r.v.Class = r.class(f)
@@ -226,9 +273,7 @@ func (r *Reader) last(ev *sse.Event) {
 		return
 	}
 	r.pending, r.waits = *ev, true
-	if r.opts.Events {
-		r.events = append(r.events, r.v.Events...)
-	}
+	r.keep()
 }
 
 func (r *Reader) end(err error) {
@@ -236,7 +281,7 @@ func (r *Reader) end(err error) {
 		r.err = broken(err)
 		return
 	}
-	r.v = Verdict{Events: r.v.Events[:0]}
+	r.v = Verdict{Events: r.room()}
 	if e := r.scanner.AtEnd(&r.v); e != nil {
 		r.err = e
 		return
@@ -244,9 +289,7 @@ func (r *Reader) end(err error) {
 	r.done = true
 	r.v.Class = wire.Terminal
 	r.pending, r.waits = sse.Event{Raw: r.v.Make}, true
-	if r.opts.Events {
-		r.events = append(r.events, r.v.Events...)
-	}
+	r.keep()
 }
 
 // broken is what reading ended with, where the reader did not say it in our words.
