@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -75,6 +76,8 @@ func (s *State) weigh(ask *Ask, h *hold) Verdict {
 		switch {
 		case hard && ask.Unbounded != "":
 			return Verdict{Hard: true, Refusal: a.refuse(money.Amount{}, 0, ask.Unbounded)}
+		case hard && ask.Choices > maxChoices && !ask.PerUnit.Price.IsZero():
+			return Verdict{Hard: true, Refusal: a.refuse(money.Amount{}, 0, fmt.Sprintf("it asks for %d answers at once, and at most %d can be held for", ask.Choices, maxChoices))}
 		case a.fits(v.Held):
 		case v.Held.IsZero() && ask.PerUnit.Price.IsZero():
 			// What costs nothing is let in, even where nothing is left.

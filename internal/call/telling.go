@@ -5,7 +5,7 @@ import "github.com/skein-run/skein/internal/llm"
 // The machine's own errors.
 var (
 	errGone     = &llm.Error{Class: llm.Canceled, Blame: llm.BlameClient, Billed: llm.BilledMaybe, Status: 499, Message: "the client went away before the answer was complete"}
-	errDeadline = &llm.Error{Class: llm.TimedOut, Blame: llm.BlameDeployment, Billed: llm.BilledMaybe, Status: 504, Message: "the call's deadline passed before the answer was complete"}
+	errDeadline = &llm.Error{Class: llm.TimedOut, Blame: llm.BlameSkein, Billed: llm.BilledMaybe, Status: 504, Message: "the call's deadline passed before the answer was complete"}
 	errNothing  = &llm.Error{Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: 503, Message: "no deployment can take this call now"}
 )
 

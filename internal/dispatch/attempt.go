@@ -23,10 +23,13 @@ type attempt struct {
 	begun  bool // counted by the deployment's health
 	probe  bool
 	opened bool
+	sent   bool // the upstream may have got the request
+	left   bool // we gave it up, and it may go on without us
 
 	card   *price.Card // at the prices of this moment, to its end
 	grant  Grant
 	input  int64 // tokens, at most
+	text   int64 // of them, those that were counted by their letters
 	cap    int64 // of output, as sent or as counted with
 	lower  bool  // Skein lowered it
 	body   []byte
@@ -74,6 +77,7 @@ func (r *run) open(c call.Command) call.Event {
 	if err == nil {
 		return call.Event{Kind: call.Ended, Progress: &a.progress}
 	}
+	a.left = a.sent && ctx.Err() != nil
 	a.close(r)
 	if r.ctx.Err() != nil || errors.Is(err, errSink) {
 		r.feed(call.Event{Kind: call.Gone})
@@ -87,12 +91,17 @@ var errSink = errors.New("the client has gone")
 // exchange is the attempt itself: request out, answer in.
 func (r *run) exchange(ctx context.Context) error {
 	a := &r.at
+	if err := ctx.Err(); err != nil {
+		return err // while its record was written
+	}
+	a.sent = true
 	req := provider.Request{Attempt: a.id, Body: a.body, Stream: r.facts.Stream}
 	if h, ok := r.c.Source.(interface{ Header() http.Header }); ok {
 		req.Header = h.Header()
 	}
 	ans, err := a.dep.send.Send(ctx, &req)
 	if err != nil {
+		a.sent = r.asError(err).Billed != llm.BilledNo
 		return err
 	}
 	a.answer = ans

@@ -91,6 +91,10 @@ type Settlement struct {
 	Err      *llm.Error    // what the call ended with; nil for a whole answer
 	// Batch holds the records of the entry and the call; the caller adds its own.
 	Batch store.Batch
+	// Durable gives back what is left of the attempt's hold. A caller that goes on by
+	// itself from the batch calls it when that is durable, before it does; else the
+	// call does so when Settle has returned.
+	Durable func()
 }
 
 // Dispatcher serves calls. It is safe for concurrent use.
@@ -207,13 +211,19 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 			close(d.drained)
 		}
 	}
-	active := d.active
 	d.mu.Unlock()
 	select {
 	case <-d.drained:
 		return nil
+	default: // also where ctx has ended before
+	}
+	select {
+	case <-d.drained:
+		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("wait for %d calls to end: %w", active, ctx.Err())
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return fmt.Errorf("wait for %d calls to end: %w", d.active, ctx.Err())
 	}
 }
 

@@ -33,16 +33,22 @@ func (d *Dispatcher) submit(r *run, b store.Batch, wait bool) error {
 }
 
 // later books an entry that nobody waits for.
-func (d *Dispatcher) later(e *ledger.Entry, revision string) {
+func (d *Dispatcher) later(e *ledger.Entry, revision string, back *refund) {
 	if d.o.Journal == nil || e == nil {
+		back.settle()
 		return
 	}
 	rec, err := ledger.EntryRecord(e, revision)
 	if err != nil {
 		d.o.Log.Error("an entry was not written", "entry", e.ID, "error", err)
+		back.settle()
 		return
 	}
-	_ = d.submit(nil, batchOf(rec), false)
+	b := batchOf(rec)
+	d.o.Journal.Submit(b, func(_ int64, err error) {
+		d.noted(b, err)
+		back.settle()
+	})
 }
 
 // noted is the outcome of a batch that nobody waited for.
@@ -57,16 +63,23 @@ func (d *Dispatcher) noted(b store.Batch, err error) {
 	d.fail(err) // an open record: from now on nothing is sent before its record is durable
 }
 
-// rescue keeps what a settlement booked, where it could not be committed. A batch
-// that was refused for what its caller added is committed without that.
+// rescue keeps what a settlement booked, where it could not be committed. What its
+// caller could not commit is tried again without what the caller added: a run that
+// has another owner, or an engine that ends, is no reason not to book its call. The
+// entry may have been written after all; then it is there once.
 func (d *Dispatcher) rescue(r *run, b store.Batch, err error, callers bool) {
-	if callers && refused(err) {
+	if callers {
 		if err = d.submit(r, b, true); err == nil {
 			return
 		}
 	}
 	if errors.Is(err, store.ErrClosed) && callers {
 		d.o.Log.Warn("a call ended after the store was closed; its open record books it at the next start", "call", r.c.ID)
+		return
+	}
+	if len(entries(b)) == 0 { // the reserve has no room for what cost nothing
+		d.fail(err)
+		d.o.Log.Warn("the record of a call that made no attempt is lost", "call", r.c.ID, "error", err)
 		return
 	}
 	d.keep(b.Records, err)

@@ -2,10 +2,13 @@ package dispatch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/skein-run/skein/internal/budget"
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/llm"
@@ -62,6 +65,33 @@ func TestTheEndComesAfterTheEntry(t *testing.T) {
 	}
 }
 
+// TestNothingIsLentBeforeItsEntryIsDurable: until then a crash would book the bound,
+// so that is what the budget counts; also for an attempt that another one follows.
+func TestNothingIsLentBeforeItsEntryIsDurable(t *testing.T) {
+	b := newBench(t, nil, newUpstream(t, llm.Chat, serverError), newUpstream(t, llm.Chat, none))
+	b.limit(t, "1")
+	entries := 0
+	b.journal.before = func(batch store.Batch) {
+		if batch.Records[0].Kind != ledger.KindEntry {
+			return
+		}
+		entries++
+		e, err := ledger.Decode(&batch.Records[0])
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		b.purse.With(func(s *budget.State) {
+			if got := s.Snapshot(time.Now())[0].Held; got.Cmp(e.Held) != 0 {
+				t.Errorf("before the entry of %s was durable %s of its %s were held", e.ID, got, e.Held)
+			}
+		})
+	}
+	if o := b.plain(t, t.Context()); o.err != nil || entries != 2 || b.state.Holds() != 0 {
+		t.Errorf("%v, %d entries, %d holds are left", o.err, entries, b.state.Holds())
+	}
+}
+
 // TestADiskThatFailsStopsSpending: an answer that was paid for is delivered and kept
 // in the reserve; then nothing is sent until records are durable again.
 func TestADiskThatFailsStopsSpending(t *testing.T) {
@@ -86,6 +116,9 @@ func TestADiskThatFailsStopsSpending(t *testing.T) {
 	if o.sink.err == nil || o.sink.err.Class != llm.Busy || len(u.asked()) != 1 {
 		t.Errorf("with a full disk: %v, asked %d times", o.sink.err, len(u.asked()))
 	}
+	if len(b.journal.reserve) != 2 {
+		t.Error("a call that cost nothing took room in the reserve")
+	}
 	b.journal.fail = nil
 	if o = b.plain(t, t.Context()); o.err != nil || b.Fault() != nil {
 		t.Errorf("with room again: %v, fault %v", o.err, b.Fault())
@@ -95,7 +128,7 @@ func TestADiskThatFailsStopsSpending(t *testing.T) {
 // TestTheCallersBatchIsOne: entry, call and what the caller adds are handed over
 // together; where the caller's own part is refused the money is booked all the same.
 func TestTheCallersBatchIsOne(t *testing.T) {
-	for _, refused := range []error{nil, fmt.Errorf("append: %w", store.ErrFenced)} {
+	for _, refused := range []error{nil, fmt.Errorf("append: %w", store.ErrFenced), errors.New("the engine has halted")} {
 		b := newBench(t, nil, newUpstream(t, llm.Messages, none))
 		var got *dispatch.Settlement
 		o := b.call(t, t.Context(), llm.Chat, request(llm.Chat, true, ""), func(c *dispatch.Call, s *sink) {
@@ -119,6 +152,9 @@ func TestTheCallersBatchIsOne(t *testing.T) {
 		}
 		if want := "open entry call"; b.journal.kinds() != want {
 			t.Errorf("records: %s, want: %s (refused: %v)", b.journal.kinds(), want, refused)
+		}
+		if len(b.journal.reserve) > 0 || b.Fault() != nil {
+			t.Errorf("refused: %v, and %d records are in the reserve; fault %v", refused, len(b.journal.reserve), b.Fault())
 		}
 	}
 }

@@ -63,12 +63,16 @@ func (b *bench) wasSeamless(t *testing.T, o outcome, f fault, client llm.Format,
 	if q := quantities(e[1].Charges); q != "calls=1 input=12 output=5" || len(e[1].Marks) > 0 {
 		t.Errorf("the second attempt is booked with %s, %v", q, e[1].Marks)
 	}
-	first, free := quantities(e[0].Charges), false
+	first, want, settled := quantities(e[0].Charges), "calls=1 input=", false
 	switch f {
-	case refuse, rate, serverError, overload, unauthorized, errorPrelude:
-		free = true
+	case refuse:
+		want, settled = "", true
+	case rate, overload, unauthorized:
+		want, settled = "calls=1", true
+	case serverError, errorPrelude: // free, unless an export says otherwise
+		want = "calls=1"
 	}
-	if free != (first == "calls=1") || free == (len(e[0].Marks) > 0) {
+	if !strings.HasPrefix(first, want) || !strings.HasSuffix(want, "=") && first != want || settled == e[0].Unsettled() {
 		t.Errorf("the first attempt is booked with %s, %v", first, e[0].Marks)
 	}
 	if !strings.Contains(o.receipt.Cost, "USD") || o.receipt.Deployment != "d2" || o.receipt.Attempts != 2 {
@@ -196,7 +200,11 @@ func (b *bench) check(t *testing.T, o outcome, deployments ...string) {
 		if a.ID != id || e.ID != id || a.Deployment != d || e.Deployment != d || a.Outcome != e.Outcome {
 			t.Errorf("attempt %d: record %s at %s, %s; entry %s at %s, %s", i+1, a.ID, a.Deployment, a.Outcome, e.ID, e.Deployment, e.Outcome)
 		}
-		if q := e.Charges[0]; q.Meter != price.MeterCalls || q.Quantity != 1 {
+		if a.Outcome == string(llm.Unreachable) && a.Status == 0 {
+			if len(e.Charges) > 0 {
+				t.Errorf("entry %s of a request that never arrived has charges: %s", e.ID, asJSON(e.Charges))
+			}
+		} else if q := e.Charges[0]; q.Meter != price.MeterCalls || q.Quantity != 1 {
 			t.Errorf("entry %s does not begin with one call: %s", e.ID, asJSON(e.Charges))
 		}
 		if last := i == len(deployments)-1; (a.Outcome == "ok") != (last && o.err == nil) {

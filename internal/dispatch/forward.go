@@ -60,6 +60,7 @@ func (r *run) readStream(ans *provider.Answer) error {
 			if a.gather != nil {
 				a.end = append(a.end[:0], f.Events...)
 			}
+			_, _ = s.Next() // is at its end, and lets go of its buffers
 			return nil
 		case wire.Content:
 			if !r.shown {

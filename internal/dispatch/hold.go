@@ -11,56 +11,25 @@ import (
 	"github.com/skein-run/skein/internal/wire"
 )
 
-// How many tokens a request can be at most, before anybody has counted them. The
-// bound is text ÷ 2, or what this deployment ever reported per byte and a quarter
-// more, if that is worse: English text has four to five bytes a token, source code
-// and digits three to two, scripts of three bytes a letter rarely less than two.
-// The constants are far above what providers document for their own framing.
-const (
-	boundPerMille = 500  // tokens per 1,000 bytes of text
-	perRequest    = 32   // the model's own framing of a conversation
-	perMessage    = 16   // role and separators
-	perTool       = 64   // a tool's framing, and its share of the hidden instructions
-	withTools     = 1024 // hidden instructions where there are tools (Anthropic documents up to about 700)
-	perMedia      = 5000 // an image at its highest documented resolution
-	mediaBytes    = 8    // bytes of a document or of sound per token, where that is more
-)
-
-// bytesPerToken is the estimate, where a bound is not wanted.
-const bytesPerToken = 4
-
 const (
 	defaultCap = 4096 // where neither the request nor the model states one; providers count it against their own limits too
 	leastCap   = 256  // with fewer tokens an attempt makes no sense
 )
 
-// inputBound is the most tokens of input that a request can be counted as there.
-func (dep *deployment) inputBound(f *wire.Facts) int64 {
-	n := f.TextBytes*max(boundPerMille, dep.inputPerMille.Load())/1000 + 1
-	n += perRequest + perMessage*int64(f.Messages) + perTool*int64(f.Tools) + perMedia*int64(f.Media) + f.MediaBytes/mediaBytes
-	if f.Tools > 0 {
-		n += withTools
-	}
-	if dep.context > 0 { // more than that it refuses
-		n = min(n, dep.context)
-	}
-	return n
-}
+// What a client asks for may be any number. Where a model's own limit is not known
+// this one stands for it: no model gives more in one answer, and nobody's wish for
+// all the tokens of the world holds all the money there is.
+const unknownOutput = 128 << 10 // tokens
 
-// learn raises the bound where an answer reports more tokens per byte than were
-// thought possible.
-func (dep *deployment) learn(f *wire.Facts, input int64) {
-	if f.Media > 0 || f.TextBytes < 1000 { // the constants would be taken for text
-		return
-	}
-	rest := input - perRequest - (perMessage*int64(f.Messages) + perTool*int64(f.Tools))
-	seen := rest * 1250 / f.TextBytes
-	for {
-		had := dep.inputPerMille.Load()
-		if seen <= had || dep.inputPerMille.CompareAndSwap(had, seen) {
-			return
-		}
-	}
+// No product of these leaves 64 bits, whatever a configuration says.
+const (
+	mostOutput  = 1 << 30 // tokens
+	mostChoices = 1 << 10
+)
+
+// outputBound is the most tokens of output that all answers of an attempt can have.
+func (r *run) outputBound() int64 {
+	return min(r.at.cap, mostOutput) * min(max(r.facts.Choices, 1), mostChoices)
 }
 
 // outputWanted is the cap of an attempt before budgets have a say, and whether
@@ -76,6 +45,8 @@ func (r *run) outputWanted(dep *deployment, input int64) (n int64, stated bool) 
 	}
 	if dep.maxOutput > 0 {
 		n = min(n, dep.maxOutput)
+	} else {
+		n = min(n, unknownOutput)
 	}
 	if dep.context > input {
 		n = min(n, dep.context-input)
@@ -89,18 +60,30 @@ func (r *run) hold(c *call.Command) call.Event {
 	a, f, now := &r.at, r.facts, r.d.now()
 	dep := a.dep
 	a.id = r.c.ID + "/" + strconv.Itoa(c.Attempt)
-	a.input = dep.inputBound(f)
+	t := wire.Target{
+		Format: dep.info.Format, Dialect: dep.info.Dialect, Upstream: dep.upstream, MaxOutput: dep.maxOutput,
+		LossyOK: r.m.lossyOK && r.losesAt(dep),
+	}
+	body, losses, err := r.c.Source.Body(&t) // to be weighed; the cap comes later
+	if err != nil {
+		return r.unfit(err)
+	}
+	var bounded bool
+	a.input, a.text, bounded = dep.inputBound(f, body)
 	want, stated := r.outputWanted(dep, a.input)
 	a.cap = want
 	if cards := r.d.o.Cards; cards != nil {
 		a.card, _ = cards.Card(dep.name, now)
 	}
 	if b := r.d.o.Budget; b != nil {
-		bound := a.card.AppendBound(r.charges[:0], price.Ask{InputTokens: a.input})
+		bound := a.card.AppendBound(r.charges[:0], a.ask(f, 0))
 		ask := Ask{
 			ID: a.id, Cause: &r.c.Cause, Model: r.m.name, Fixed: bound.Fixed,
 			Price: bound.PerOutput.Price, Per: bound.PerOutput.Per, Most: want, Least: min(leastCap+f.ThinkingBudget, want),
 			Choices: f.Choices, Until: c.Until.Add(time.Minute), Unpriced: bound.Unbounded != "", Unbounded: bound.Unbounded,
+		}
+		if !bounded {
+			ask.Unbounded = unbounded(f)
 		}
 		grant, refused := b.Hold(now, &ask)
 		r.charges = bound.Charges[:0]
@@ -116,21 +99,24 @@ func (r *run) hold(c *call.Command) call.Event {
 		r.giveBack()
 		return call.Event{Kind: call.Refused, Err: r.asError(errSink)}
 	}
-	t := wire.Target{
-		Format: dep.info.Format, Dialect: dep.info.Dialect, Upstream: dep.upstream, MaxOutput: dep.maxOutput,
-		LossyOK: r.m.lossyOK && r.losesAt(dep),
-	}
 	if a.grant.Hard || f.MaxOutput == 0 && stated {
 		t.OutputCap = a.cap
+		if body, losses, err = r.c.Source.Body(&t); err != nil {
+			r.giveBack()
+			return r.unfit(err)
+		}
 	}
 	a.lower = t.OutputCap > 0 && (f.MaxOutput == 0 || a.cap < f.MaxOutput)
-	body, losses, err := r.c.Source.Body(&t)
-	if err != nil {
-		r.giveBack()
-		return r.unfit(err)
-	}
 	a.body, a.losses = body, losses
 	return call.Event{Kind: call.Held, Hard: a.grant.Hard || r.d.careful()}
+}
+
+// unbounded says, for a person, what in a request has no bound.
+func unbounded(f *wire.Facts) string {
+	if f.ServerTool != "" {
+		return "the provider runs " + f.ServerTool + " by itself, at a cost that nothing bounds; leave it out"
+	}
+	return "it holds a document whose size in tokens cannot be told; state the context of the deployment"
 }
 
 // unfit: the request can not be made for this deployment. Where that is for a loss
@@ -172,8 +158,9 @@ func (r *run) record(c *call.Command) call.Event {
 	}
 	a := &r.at
 	e := r.newEntry()
-	bound := a.card.AppendBound(nil, price.Ask{InputTokens: a.input, OutputTokens: a.cap * max(r.facts.Choices, 1)})
+	bound := a.card.AppendBound(make([]price.Charge, 0, usualCharges), a.ask(r.facts, r.outputBound()))
 	e.Charges, e.Marks, e.Outcome = bound.Charges, unknownMarks, ledger.OutcomeUnknown
+	a.doubtPrices(e.Charges)
 	e.ConsumedFrom = r.d.now()
 	rec, err := ledger.OpenRecord(e, r.w.setup.Revision)
 	if err == nil {
@@ -189,5 +176,8 @@ func (r *run) record(c *call.Command) call.Event {
 	}
 	return call.Event{}
 }
+
+// usualCharges is how many lines most attempts have: calls, input, output, cache.
+const usualCharges = 4
 
 var unknownMarks = []price.Mark{price.MarkUnknown}

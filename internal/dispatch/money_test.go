@@ -11,6 +11,7 @@ import (
 
 	"github.com/skein-run/skein/internal/budget"
 	"github.com/skein-run/skein/internal/dispatch"
+	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/price"
@@ -81,6 +82,87 @@ func TestWithoutABudgetTheRequestIsTheClients(t *testing.T) {
 	}
 	if o.receipt.OutputCap != 0 || sent.attempt != "call_1/1" || sent.body["model"] != "up-model" {
 		t.Errorf("receipt %+v, sent %v", o.receipt, sent)
+	}
+}
+
+// TestWhatNothingBoundsIsRefused under a hard budget, with what to leave out.
+func TestWhatNothingBoundsIsRefused(t *testing.T) {
+	u := newUpstream(t, llm.Messages, none)
+	b := newBench(t, nil, u)
+	b.limit(t, "100")
+	o := b.call(t, t.Context(), llm.Messages, request(llm.Messages, true, `,"max_tokens":300,"tools":[{"type":"web_search_20250305","name":"web_search"}]`), nil)
+	if o.sink.err == nil || o.sink.err.Class != llm.OverBudget || !strings.Contains(o.sink.err.Message, "web_search_20250305") || len(u.asked()) > 0 {
+		t.Errorf("error %v, asked %d times", o.sink.err, len(u.asked()))
+	}
+}
+
+// TestACacheThatIsNotAskedForIsNotHeldFor: where a model writes its cache for marked
+// prompts only, a prompt without marks is held at the plain price, and one with marks
+// at the dearest.
+func TestACacheThatIsNotAskedForIsNotHeldFor(t *testing.T) {
+	marked := func(o *dispatch.Options, _ *dispatch.ModelOptions) {
+		o.Cards = cachedCards{}
+		o.Setup.Facts = func(string, string) dispatch.ModelFacts { return dispatch.ModelFacts{MarkedCache: true} }
+	}
+	long := strings.Repeat("How did revenue develop? ", 400)
+	held := map[bool]money.Amount{}
+	for _, mark := range []bool{false, true} {
+		b := newBench(t, marked, newUpstream(t, llm.Messages, none))
+		b.limit(t, "100")
+		system := `,"max_tokens":1,"system":[{"type":"text","text":"` + long + `"}]`
+		if mark {
+			system = strings.Replace(system, `"}]`, `","cache_control":{"type":"ephemeral"}}]`, 1)
+		}
+		if o := b.call(t, t.Context(), llm.Messages, request(llm.Messages, true, system), nil); o.err != nil {
+			t.Fatal(o.err)
+		}
+		held[mark] = b.journal.entries(t)[0].Held
+		open, err := ledger.Decode(&b.journal.records[0])
+		if err != nil || open.Total().Cmp(open.Held) > 0 {
+			t.Errorf("held %s, and a crash would book %s, %v", open.Held, open.Total(), err)
+		}
+	}
+	if held[true].Cmp(held[false].Mul(2)) < 0 || held[true].Cmp(held[false].MulDivUp(21, 10)) > 0 {
+		t.Errorf("held %s with marks, %s without; want twice as much", held[true], held[false])
+	}
+}
+
+// cachedCards has the prices of cards, and twice that of input for a cache of an hour.
+type cachedCards struct{ cards }
+
+func (c cachedCards) Card(deployment string, now time.Time) (*price.Card, bool) {
+	card, ok := c.cards.Card(deployment, now)
+	card.Rates = append(card.Rates, price.Rate{Meter: "cache_write_1h", SKU: "test/cache", Unit: "token", Price: money.MustParse("6", money.USD), Per: 1_000_000})
+	return card, ok
+}
+
+// TestNumbersThatNobodyGives: what a client may write into a request is any number.
+// Under a hard budget nothing is sent that was not held for; without one the bound
+// is still a number.
+func TestNumbersThatNobodyGives(t *testing.T) {
+	wide := func(_ *dispatch.Options, m *dispatch.ModelOptions) {
+		m.Deployments[0].Context, m.Deployments[0].MaxOutput = 0, 0
+	}
+	for _, limited := range []bool{true, false} {
+		for _, more := range []string{`,"max_tokens":9000000000000000`, `,"max_tokens":300,"n":9000000000000000`, `,"max_tokens":9000000000000000,"n":5000000`} {
+			u := newUpstream(t, llm.Chat, none)
+			b := newBench(t, wide, u)
+			if limited {
+				b.limit(t, "100")
+			}
+			o := b.call(t, t.Context(), llm.Chat, request(llm.Chat, true, more), nil)
+			if refused := limited && strings.Contains(more, `"n"`); refused != (o.sink.err != nil) || refused && o.sink.err.Class != llm.OverBudget {
+				t.Errorf("%s, limited %v: error %v", more, limited, o.sink.err)
+			}
+			for i := range b.journal.records {
+				if r := &b.journal.records[i]; r.Kind == ledger.KindOpen {
+					e, err := ledger.Decode(r)
+					if err != nil || limited && e.Total().Cmp(e.Held) > 0 || e.Held.Cmp(money.MustParse("3", money.USD)) > 0 || !limited && e.Total().Cmp(money.MustParse("0.001", money.USD)) <= 0 {
+						t.Errorf("%s, limited %v: held %s, the bound is %s, %v", more, limited, e.Held, e.Total(), err)
+					}
+				}
+			}
+		}
 	}
 }
 
@@ -186,6 +268,41 @@ func TestAClientThatGoesIsCharged(t *testing.T) {
 	}
 }
 
+// TestWhatMayGoOnWithoutUsStaysCounted: an answer of which nobody saw the end can
+// cost all that was held for it, and a hard budget counts that until it is confirmed.
+// What was refused, or never begun, is free at once.
+func TestWhatMayGoOnWithoutUsStaysCounted(t *testing.T) {
+	leave := func(c *dispatch.Call, _ *sink) { c.Deadline = time.Now().Add(30 * time.Millisecond) }
+	hangUp := func(_ *dispatch.Call, s *sink) { s.onFrame = func() error { return errors.New("broken pipe") } }
+	for _, c := range []struct {
+		fault   fault
+		stream  bool
+		change  func(*dispatch.Call, *sink)
+		counted bool
+	}{
+		{stallContent, true, hangUp, true},
+		{stall, false, leave, true},
+		{stall, true, leave, true},
+		{cutContent, true, nil, true},
+		{serverError, true, nil, false},
+		{rate, true, nil, false},
+		{refuse, true, nil, false},
+	} {
+		t.Run(fmt.Sprintf("%s, streamed %v", c.fault, c.stream), func(t *testing.T) {
+			b := newBench(t, func(_ *dispatch.Options, m *dispatch.ModelOptions) { m.Attempts = 1 }, newUpstream(t, llm.Chat, c.fault))
+			b.limit(t, "1")
+			b.call(t, t.Context(), llm.Chat, request(llm.Chat, c.stream, ""), c.change)
+			e, s := b.journal.entries(t)[0], b.state.Snapshot(time.Now())[0]
+			if got := s.Spent.Cmp(e.Held) == 0; got != c.counted || !s.Held.IsZero() || s.Spent.Cmp(e.Counted()) != 0 {
+				t.Errorf("spent %s, held %s; of the entry: held %s, cost %s, doubt %s", s.Spent, s.Held, e.Held, e.Total(), e.Doubt)
+			}
+			if c.counted && (!e.Unsettled() || e.Total().Cmp(e.Held) >= 0) {
+				t.Errorf("booked %s", asJSON(e))
+			}
+		})
+	}
+}
+
 // TestAClientThatLeftBeforeItBegan costs nothing.
 func TestAClientThatLeftBeforeItBegan(t *testing.T) {
 	u := newUpstream(t, llm.Chat, none)
@@ -202,7 +319,7 @@ func TestAClientThatLeftBeforeItBegan(t *testing.T) {
 // bound again, and the excess is marked.
 func TestABoundThatWasTooLowIsRaised(t *testing.T) {
 	u := newUpstream(t, llm.Chat, none)
-	u.input = 9000
+	u.input = 20000
 	b := newBench(t, nil, u)
 	long := strings.Replace(request(llm.Chat, true, `,"max_tokens":300`), "How did", strings.Repeat("7", 8000)+" How did", 1)
 	var held []money.Amount

@@ -43,6 +43,9 @@ type Setup struct {
 type ModelFacts struct {
 	Context   int64 // tokens, input and output together
 	MaxOutput int64
+	// MarkedCache: what it keeps of a prompt, and bills as written to its cache, is
+	// what the request marks.
+	MarkedCache bool
 }
 
 // ModelOptions is a name that clients ask for, as skein.yaml has it.
@@ -64,15 +67,14 @@ type ModelOptions struct {
 
 // DeploymentOptions is one upstream model at one provider.
 type DeploymentOptions struct {
-	Name        string            `yaml:"name,omitempty"` // default provider/upstream@region
-	Provider    string            `yaml:"provider"`
-	Upstream    string            `yaml:"upstream"` // the provider's name for the model
-	Region      string            `yaml:"region,omitempty"`
-	MaxInFlight int               `yaml:"max_in_flight,omitempty"` // default: the provider's
-	Context     int64             `yaml:"context,omitempty"`       // default: the catalog's
-	MaxOutput   int64             `yaml:"max_output,omitempty"`    // default: the catalog's
-	QuotaGroup  string            `yaml:"quota_group,omitempty"`   // default provider × region × upstream
-	Tags        map[string]string `yaml:"tags,omitempty"`
+	Name        string `yaml:"name,omitempty"` // default provider/upstream@region
+	Provider    string `yaml:"provider"`
+	Upstream    string `yaml:"upstream"` // the provider's name for the model
+	Region      string `yaml:"region,omitempty"`
+	MaxInFlight int    `yaml:"max_in_flight,omitempty"` // default: the provider's
+	Context     int64  `yaml:"context,omitempty"`       // default: the catalog's
+	MaxOutput   int64  `yaml:"max_output,omitempty"`    // default: the catalog's
+	QuotaGroup  string `yaml:"quota_group,omitempty"`   // default provider × region × upstream
 }
 
 // Upstream sends attempts to one provider; *[provider.Provider] is one. It is

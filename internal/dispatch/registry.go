@@ -45,14 +45,17 @@ type deployment struct {
 	context   int64
 	maxOutput int64
 	send      Upstream
-	info      provider.Info
-	codec     wire.Codec
+
+	markedCache bool // it writes a cache for what is marked only
+	info        provider.Info
+	codec       wire.Codec
 	*standing
 }
 
 // standing is how a deployment stands: what outlives a reload.
 type standing struct {
-	// inputPerMille is the most tokens per 1,000 bytes of text that it ever reported.
+	// inputPerMille is the most tokens per 1,000 counted by letters that it ever
+	// reported, and a quarter more; 0 where that was never above what was counted.
 	inputPerMille atomic.Int64
 
 	// Under Dispatcher.mu:
@@ -152,6 +155,7 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 		if dep.maxOutput == 0 {
 			dep.maxOutput = f.MaxOutput
 		}
+		dep.markedCache = f.MarkedCache
 	}
 	group := o.QuotaGroup
 	if group == "" {

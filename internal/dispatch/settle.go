@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/skein-run/skein/internal/call"
@@ -13,18 +14,19 @@ import (
 	"github.com/skein-run/skein/internal/store"
 )
 
-// settle books what an attempt cost: at once in the budgets, then durably. The
-// last one waits, and takes the call's record with it.
+// settle books what an attempt cost, and gives back what is left of its hold once
+// that is durable. The last one waits, and takes the call's record with it.
 func (r *run) settle(c call.Command) call.Event {
 	var entry *ledger.Entry
+	var back *refund
 	if c.Attempt > 0 {
-		entry = r.book(c.Err)
+		entry, back = r.book(c.Err)
 	}
 	if !c.Last {
-		r.d.later(entry, r.w.setup.Revision)
+		r.d.later(entry, r.w.setup.Revision, back)
 		return call.Event{}
 	}
-	s := Settlement{Entry: entry, Call: r.endRecord(c.Told)}
+	s := Settlement{Entry: entry, Call: r.endRecord(c.Told), Durable: back.settle}
 	if c.Told == nil {
 		s.Response = r.response()
 	} else {
@@ -44,17 +46,37 @@ func (r *run) settle(c call.Command) call.Event {
 	if err != nil {
 		r.d.rescue(r, batch, err, r.c.Settle != nil)
 	}
+	back.settle()
 	return call.Event{Kind: call.Settled}
 }
 
-// book makes the attempt's entry, and settles its hold with it.
-func (r *run) book(err *llm.Error) *ledger.Entry {
+// refund settles a hold, once, when its entry is durable, and not before: a crash in
+// between books the bound, and what is left of that must not have been lent to
+// somebody else meanwhile. A nil one does nothing.
+type refund struct {
+	d     *Dispatcher
+	grant Grant
+	spent money.Amount
+	once  sync.Once
+}
+
+func (f *refund) settle() {
+	if f != nil {
+		f.once.Do(func() { f.d.o.Budget.Settle(f.d.now(), &f.grant, f.spent) })
+	}
+}
+
+// book makes the attempt's entry, and says what is to become of its hold.
+func (r *run) book(err *llm.Error) (e *ledger.Entry, back *refund) {
 	a, now := &r.at, r.d.now()
 	r.d.observe(a, err)
-	e := r.newEntry()
+	e = r.newEntry()
 	e.ConsumedFrom, e.ConsumedTo, e.BookedAt = a.rec.Started, a.rec.Ended, now
 	usage, source := r.usage(err)
-	e.Charges = a.card.Rate(price.UsageReadings(usage, source), price.UsageOptions(usage))
+	e.Charges = []price.Charge{}
+	if a.sent {
+		e.Charges = a.card.Rate(price.UsageReadings(usage, source), price.UsageOptions(usage))
+	}
 	if source == price.Estimated {
 		e.Marks = estimatedMarks
 	}
@@ -68,34 +90,51 @@ func (r *run) book(err *llm.Error) *ledger.Entry {
 			e.Marks = price.Marks(e.Marks, price.MarkOverrun)
 			r.d.o.Log.Warn("an attempt cost more than was held for it", "attempt", a.id, "deployment", a.dep.name, "held", g.Held.String(), "cost", cost.String())
 		}
-		r.d.o.Budget.Settle(now, g, cost)
+		if g.Hard && source == price.Estimated && a.openEnded(err) && cost.Cmp(g.Held) < 0 {
+			e.Doubt = g.Held.Sub(cost)
+		}
+		back = &refund{d: r.d, grant: *g, spent: cost.Add(e.Doubt)}
 		*g = Grant{}
 	}
 	if source == price.Reported {
-		a.dep.learn(r.facts, usage.InputTokens())
+		a.dep.learn(r.facts, a.text, usage.InputTokens())
 	}
 	r.cost = r.cost.Add(cost)
 	r.endAttempt(e, err, cost)
 	if m := r.d.o.Metrics; m != nil {
 		m.Attempt(r.m.name, a.dep.name, e.Outcome, a.rec.Ended.Sub(a.rec.Started), &usage, cost)
 	}
-	return e
+	return e, back
 }
 
 var estimatedMarks = []price.Mark{price.MarkEstimated}
 
+// openEnded reports whether the upstream may have gone on with the answer after we
+// saw the last of it: it had begun to answer, or we left it. Then the entry is an
+// estimate, and a hard budget counts all that was held until it is confirmed.
+func (a *attempt) openEnded(err *llm.Error) bool {
+	begun := a.rec.Status >= 200 && a.rec.Status <= 299
+	return err != nil && err.Billed != llm.BilledNo && (begun || a.left)
+}
+
 // usage is what the attempt is booked with. What the provider reported of a whole
 // answer stands. Of one that broke, or came without a report, what was seen is an
-// estimate, never more than what was held for it. Where the provider bills
-// nothing, there is nothing but the call itself.
+// estimate, never more than what was held for it. An answer that is an error is not
+// billed, by any provider's terms; where the work may have been done all the same
+// that is an estimate too, so that an export can say otherwise.
 func (r *run) usage(err *llm.Error) (llm.Usage, price.Source) {
 	a := &r.at
 	p := &a.progress
 	if err == nil && p.Usage.Reported {
 		return p.Usage, price.Reported
 	}
-	if err != nil && !p.Content() && (err.Billed == llm.BilledNo || a.rec.Status >= 400) {
-		return llm.Usage{}, price.Reported // an answer that is an error is not billed, by any provider's terms
+	if err != nil && !p.Content() {
+		switch free, refused := err.Billed == llm.BilledNo, a.rec.Status >= 400; {
+		case !a.sent, free && refused:
+			return llm.Usage{}, price.Reported
+		case free, refused:
+			return llm.Usage{}, price.Estimated
+		}
 	}
 	u := p.Usage
 	if u.InputTokens() == 0 {
@@ -107,7 +146,7 @@ func (r *run) usage(err *llm.Error) (llm.Usage, price.Source) {
 	if seen.OutputTokens() > u.OutputTokens() {
 		u.Tokens[llm.TokOutput], u.Tokens[llm.TokReasoning] = seen.Tokens[llm.TokOutput], seen.Tokens[llm.TokReasoning]
 	}
-	most := a.cap * max(r.facts.Choices, 1)
+	most := r.outputBound()
 	u.Tokens[llm.TokOutput] = min(u.Tokens[llm.TokOutput], most)
 	u.Tokens[llm.TokReasoning] = min(u.Tokens[llm.TokReasoning], most-u.Tokens[llm.TokOutput])
 	return u, price.Estimated
@@ -151,7 +190,8 @@ func (r *run) batch(entry *ledger.Entry) (store.Batch, error) {
 		b.Records = append(b.Records, rec)
 	}
 	b.Records = append(b.Records, store.Record{
-		Org: r.rec.Cause.Org, Kind: KindCall, Version: callVersion, Stream: r.c.ID, Config: r.w.setup.Revision, Body: appendCall(make([]byte, 0, 1024), r.rec),
+		Org: r.rec.Cause.Org, Kind: KindCall, Version: callVersion, Stream: r.c.ID, Config: r.w.setup.Revision,
+		Body: appendCall(make([]byte, 0, 1280), r.rec), Value: r.rec,
 	})
 	return b, nil
 }

@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -147,7 +148,7 @@ func TestAFullDeploymentIsQueuedFor(t *testing.T) {
 				if i == 2 {
 					c = t.Context()
 				}
-				outcomes[i] = b.plain(t, c)
+				outcomes[i] = b.call(t, c, llm.Chat, request(llm.Chat, true, ""), func(c *dispatch.Call, _ *sink) { c.ID = fmt.Sprintf("call_%d", i) })
 			})
 			synctest.Wait()
 		}
@@ -232,4 +233,56 @@ func TestAProbeFindsOutAlone(t *testing.T) {
 			t.Errorf("after the rest: %v, asked %d times more, %s", o.err, len(bad.asked())-n, b.Models()[0].Deployments[0].State)
 		}
 	})
+}
+
+// TestCallersInAHurryBlameNobody: deadlines that are too short for an answer say
+// nothing of the deployment, however many there are; silence for long does.
+func TestCallersInAHurryBlameNobody(t *testing.T) {
+	for _, stream := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			u := newMemory(t, llm.Chat, stall)
+			b := newBench(t, nil, u)
+			for range 10 {
+				o := b.call(t, t.Context(), llm.Chat, request(llm.Chat, stream, ""), func(c *dispatch.Call, _ *sink) { c.Deadline = time.Now().Add(2 * time.Second) })
+				if o.sink.err == nil || o.sink.err.Class != llm.TimedOut {
+					t.Fatalf("streamed %v: error %v", stream, o.sink.err)
+				}
+			}
+			if got := b.Models()[0].Deployments[0].State; got != "ready" {
+				t.Errorf("streamed %v: after callers in a hurry the deployment is %q", stream, got)
+			}
+			for range 5 {
+				b.call(t, t.Context(), llm.Chat, request(llm.Chat, stream, ""), nil)
+			}
+			if got := b.Models()[0].Deployments[0].State; got == "ready" {
+				t.Errorf("streamed %v: a deployment that says nothing is %q", stream, got)
+			}
+		})
+	}
+}
+
+// TestADeadlineInTheMiddleBlamesNobody: an answer that was coming and is cut off by
+// the call's own deadline.
+func TestADeadlineInTheMiddleBlamesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil, newMemory(t, llm.Chat, stallContent))
+		for range 6 {
+			b.call(t, t.Context(), llm.Chat, request(llm.Chat, true, ""), func(c *dispatch.Call, _ *sink) { c.Deadline = time.Now().Add(3 * time.Second) })
+		}
+		if got := b.Models()[0].Deployments[0].State; got != "ready" {
+			t.Errorf("the deployment is %q", got)
+		}
+	})
+}
+
+// TestADrainThatIsDoneSaysSo, also to one whose patience is over.
+func TestADrainThatIsDoneSaysSo(t *testing.T) {
+	b := newBench(t, nil, newMemory(t, llm.Chat, none))
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 {
+		if err := b.Drain(over); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

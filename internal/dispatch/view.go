@@ -35,6 +35,9 @@ const timeText = "2006-01-02T15:04:05.000000Z"
 // applyCall folds a call's record. Of one of a later version what can be read is
 // kept; it parks its own reading only.
 func applyCall(ctx context.Context, tx store.Tx, r *store.Record) error {
+	if c, ok := r.Value.(*CallRecord); ok {
+		return insertCall(ctx, tx, r, c.Cause.Key, c.Cause.Project, c.Cause.Run, c.Model, c.Outcome, c.Arrived)
+	}
 	if !gjson.ValidBytes(r.Body) && r.Version <= callVersion {
 		return fmt.Errorf("fold the record of call %s: it is no JSON", r.Stream)
 	}
@@ -53,8 +56,12 @@ func applyCall(ctx context.Context, tx store.Tx, r *store.Record) error {
 		return true
 	})
 	arrived, _ := time.Parse(time.RFC3339Nano, f.arrived.Str)
+	return insertCall(ctx, tx, r, f.key.Str, f.project.Str, f.run.Str, f.model.Str, f.outcome.Str, arrived)
+}
+
+func insertCall(ctx context.Context, tx store.Tx, r *store.Record, key, project, run, model, outcome string, arrived time.Time) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		r.LSN, r.Org, r.Stream, f.key.Str, f.project.Str, f.run.Str, f.model.Str, f.outcome.Str, arrived.UTC().Format(timeText))
+		r.LSN, r.Org, r.Stream, key, project, run, model, outcome, arrived.UTC().Format(timeText))
 	return err
 }
 

@@ -96,22 +96,38 @@ func (r *run) tick() {
 func (r *run) passed(now time.Time) *llm.Error {
 	w := &r.watched
 	since := r.reading.Load()
+	blame := llm.BlameDeployment
 	var what string
 	switch {
 	case since == 0:
 		return nil
 	case !w.state.Shown() && !now.Before(w.limits.First):
 		what = "sent no content"
+		if now.Sub(r.at.rec.Started) < r.patience() {
+			blame = llm.BlameSkein
+		}
 	case w.state.Shown() && now.Sub(time.Unix(0, since)) >= w.limits.Idle:
 		what = fmt.Sprintf("fell silent for %s in the middle of its answer", w.limits.Idle)
 	default:
 		return nil
 	}
 	return &llm.Error{
-		Class: llm.TimedOut, Blame: llm.BlameDeployment, Billed: llm.BilledMaybe, Status: http.StatusGatewayTimeout,
+		Class: llm.TimedOut, Blame: blame, Billed: llm.BilledMaybe, Status: http.StatusGatewayTimeout,
 		Message: fmt.Sprintf("the deployment %s %s in time", r.name(), what),
 	}
 }
+
+// patience is how long an attempt must have waited for content before its silence
+// is its deployment's fault. Less may be all that the caller allowed, and callers
+// in a hurry must not take a deployment away from everybody.
+func (r *run) patience() time.Duration {
+	if r.facts.Stream { // the first words of a stream do not wait for the last
+		return min(r.m.config.First, streamPatience)
+	}
+	return r.m.config.First
+}
+
+const streamPatience = 30 * time.Second
 
 // announce lets the headers out.
 func (r *run) announce() {

@@ -63,18 +63,7 @@ func (e *Engine) prepare(c *sched.Command) {
 		return
 	}
 	now := e.o.Now()
-	r := f.tool.Resource()
-	f.entry = ledger.Entry{
-		ID: effectID(&c.Do), Kind: ledger.Effect, Cause: s.cause, Cloud: r.Cloud, Service: r.Kind,
-		Resource: c.Do.Tool, ConsumedFrom: now, Outcome: "unknown",
-	}
-	card, priced := e.o.Cards(r, now)
-	if priced {
-		f.card = card
-		f.entry.Cloud, f.entry.Service, f.entry.Region, f.entry.Book = card.Cloud, card.Service, card.Region, card.Book
-	} else {
-		f.card = &price.Card{Cloud: r.Cloud, Service: r.Kind}
-	}
+	e.meter(f, s, now)
 	bound := f.card.Rate(f.op.Bound, price.Options{})
 	ask := dispatch.Ask{ID: f.entry.ID, Cause: &s.cause, Fixed: price.Total(bound), Until: now.Add(f.op.Timeout + time.Minute),
 		Unpriced: f.op.Bound == nil || unpriced(bound)}
@@ -100,6 +89,21 @@ func (e *Engine) prepare(c *sched.Command) {
 	e.post(sched.Event{Kind: sched.Prepared, Run: c.Run, Command: c.Do.ID}, a)
 }
 
+// meter finds what an effect is booked under, and at which prices.
+func (e *Engine) meter(f *flight, s *snapshot, now time.Time) {
+	r := f.tool.Resource()
+	f.entry = ledger.Entry{
+		ID: effectID(&s.do), Kind: ledger.Effect, Cause: s.cause, Cloud: r.Cloud, Service: r.Kind,
+		Resource: s.do.Tool, ConsumedFrom: now, Outcome: "unknown",
+	}
+	if card, ok := e.o.Cards(r, now); ok {
+		f.card = card
+		f.entry.Cloud, f.entry.Service, f.entry.Region, f.entry.Book = card.Cloud, card.Service, card.Region, card.Book
+		return
+	}
+	f.card = &price.Card{Cloud: r.Cloud, Service: r.Kind}
+}
+
 // unpriced reports whether there is a charge for which no price is known.
 func unpriced(cs []price.Charge) bool {
 	for i := range cs {
@@ -122,6 +126,9 @@ func (e *Engine) perform(c *sched.Command) {
 		e.flights[id] = f
 		if c.Do.Kind == agent.CallTool && s.set != nil {
 			f.tool, f.op, _ = s.set.Lookup(c.Do.Tool)
+			if f.op != nil && len(f.op.Bound) > 0 { // what is computed here costs nothing, and is a line all the same
+				e.meter(f, s, e.o.Now())
+			}
 		}
 	}
 	ctx, cancel := context.WithCancel(e.ctx)
@@ -153,7 +160,9 @@ func (e *Engine) callOff(c *sched.Command) {
 		return
 	}
 	delete(e.flights, effectID(&c.Do))
-	e.book(f, nil, "canceled", e.o.Now(), func(b store.Batch) { e.o.Store.Submit(b, func(int64, error) {}) })
+	e.book(f, nil, "canceled", e.o.Now(), func(b store.Batch, durable func()) {
+		e.o.Store.Submit(b, func(int64, error) { durable() })
+	})
 }
 
 // callTool executes one operation and hands in its outcome with its entry.
@@ -183,8 +192,8 @@ func (e *Engine) callTool(ctx context.Context, run string, s *snapshot, f *fligh
 		}
 		in.Kind, in.Failure = agent.ToolFailed, fail
 	}
-	e.book(f, meter.Readings(), outcome, in.At, func(b store.Batch) {
-		a.records = b.Records
+	e.book(f, meter.Readings(), outcome, in.At, func(b store.Batch, durable func()) {
+		a.records, a.durable = b.Records, durable
 		in.Cost = f.entry.Total()
 	})
 	e.post(sched.Event{Kind: sched.Arrived, Run: run, Input: in}, a)
@@ -222,24 +231,31 @@ func (e *Engine) toolFailure(err error, class agent.Class) *agent.Failure {
 	return &agent.Failure{Outcome: string(tool.Unknown), Message: err.Error()}
 }
 
-// book settles an effect's hold with what was counted, and makes its entry.
-func (e *Engine) book(f *flight, readings []price.Reading, outcome string, now time.Time, put func(store.Batch)) {
-	if f.entry.ID == "" { // a local computation: nothing is metered
-		put(store.Batch{})
+// book makes an effect's entry of what was counted, and hands it over with what is to
+// be called when it is durable: that gives back what is left of the effect's hold.
+func (e *Engine) book(f *flight, readings []price.Reading, outcome string, now time.Time, put func(b store.Batch, durable func())) {
+	if f.entry.ID == "" { // nothing of it is metered
+		put(store.Batch{}, func() {})
 		return
 	}
 	f.entry.ConsumedTo, f.entry.BookedAt, f.entry.Outcome = now, now, outcome
 	f.entry.Charges = f.card.Rate(readings, price.Options{})
-	if f.grant != nil {
-		e.o.Budgets.Settle(now, f.grant, f.entry.Total())
-		f.grant = nil
+	cost := f.entry.Total()
+	grant := f.grant
+	f.grant = nil
+	if grant != nil && cost.Cmp(grant.Held) > 0 {
+		f.entry.Marks = price.Marks(f.entry.Marks, price.MarkOverrun)
 	}
 	rec, err := ledger.EntryRecord(&f.entry, e.o.Revision)
 	if err != nil {
 		e.halt(fmt.Errorf("encode the entry of %s: %w", f.entry.ID, err))
 		return
 	}
-	put(store.Batch{Records: []store.Record{rec}})
+	put(store.Batch{Records: []store.Record{rec}}, func() {
+		if grant != nil {
+			e.o.Budgets.Settle(now, grant, cost)
+		}
+	})
 }
 
 // tellOf hands in a failure that the model is told of.

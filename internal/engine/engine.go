@@ -21,6 +21,7 @@ import (
 	"github.com/skein-run/skein/internal/agent"
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/engine/sched"
+	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/price"
@@ -40,6 +41,7 @@ type Options struct {
 	Codecs   func(llm.Format) wire.Codec
 	Agents   map[string]*Agent
 	Slots    sched.Config
+	Metrics  Metrics // nil: not measured
 	Log      *slog.Logger
 	Now      func() time.Time
 	NewID    func(prefix string) string
@@ -68,6 +70,13 @@ type Budgets interface {
 	CloseRun(run string)
 }
 
+// Metrics counts runs by what they do.
+type Metrics interface {
+	// RunMoved says that a run went from one status to another; from is "" where it
+	// comes into memory, and final says that to is how it ended.
+	RunMoved(from, to string, final bool)
+}
+
 // Engine runs agents. It is safe for concurrent use.
 type Engine struct {
 	o     Options
@@ -88,6 +97,7 @@ type Engine struct {
 	attach  map[int64]*attachment
 	handle  int64
 	flights map[string]*flight
+	moved   map[string]agent.Status // the runs in memory, as Metrics has been told
 	idle    []chan struct{}
 	tick    *time.Timer
 }
@@ -96,6 +106,7 @@ type Engine struct {
 type attachment struct {
 	records  []store.Record
 	payloads []store.Payload
+	durable  func() // is called when it is, before anything that builds on it
 	done     func(rec *agent.Record, lsn int64, err error)
 }
 
@@ -112,7 +123,7 @@ func New(o Options) *Engine {
 	e := &Engine{
 		o: o, ctx: ctx, stop: stop,
 		keys: map[string]string{}, halted: make(chan struct{}), defs: map[string]*agent.Definition{},
-		machine: sched.New(o.Slots), attach: map[int64]*attachment{}, flights: map[string]*flight{},
+		machine: sched.New(o.Slots), attach: map[int64]*attachment{}, flights: map[string]*flight{}, moved: map[string]agent.Status{},
 		tick: time.NewTimer(time.Hour),
 	}
 	e.inbox.init()
@@ -148,6 +159,9 @@ func (e *Engine) loop() {
 				e.handle++
 				e.attach[e.handle] = m.attach
 				m.event.Attach = e.handle
+			}
+			if st := m.event.State; st != nil && !st.Status.Ended() {
+				e.move(m.event.Run, st.Status)
 			}
 			commands = e.machine.Step(&m.event, e.o.Now(), commands[:0])
 			for i := range commands {
@@ -191,7 +205,9 @@ func (e *Engine) lost(c *sched.Command) {
 	switch {
 	case a != nil && a.done != nil:
 		a.done(nil, 0, ErrNoRun)
-	case a == nil:
+	case a != nil:
+		e.salvage(a)
+	default:
 		e.o.Log.Error("a run is set aside: its records are refused again and again, or another process has it", "run", c.Run)
 	}
 }
@@ -226,8 +242,11 @@ func (e *Engine) commit(c *sched.Command) {
 			Org: e.o.Org, Kind: agent.Kind, Version: agent.Version, Stream: c.Run,
 			Seq: c.Record.Seq, Epoch: c.Epoch, Config: e.o.Revision, Body: body,
 		})
-		if c.Record.Decision.Status.Ended() && c.Record.Decision.Ignored == "" {
-			ended = c.Record
+		if c.Record.Decision.Ignored == "" {
+			e.move(c.Run, c.Record.Decision.Status)
+			if c.Record.Decision.Status.Ended() {
+				ended = c.Record
+			}
 		}
 	}
 	if a != nil {
@@ -241,6 +260,9 @@ func (e *Engine) commit(c *sched.Command) {
 	e.o.Store.Submit(b, func(first int64, err error) {
 		switch {
 		case err == nil:
+			if a != nil && a.durable != nil {
+				a.durable()
+			}
 			e.inbox.put(message{event: sched.Event{Kind: sched.Committed, Batch: batch}})
 			if ended != nil {
 				e.ended(run, ended)
@@ -248,6 +270,9 @@ func (e *Engine) commit(c *sched.Command) {
 		case errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRefused):
 			e.o.Log.Error("a run's record was refused", "run", run, "err", err)
 			e.inbox.put(message{event: sched.Event{Kind: sched.Refused, Batch: batch, Fenced: errors.Is(err, store.ErrFenced)}})
+			if a != nil && a.done == nil {
+				e.salvage(a)
+			}
 		default:
 			e.halt(fmt.Errorf("commit a record of %s: %w", run, err))
 		}
@@ -255,6 +280,41 @@ func (e *Engine) commit(c *sched.Command) {
 			a.done(record, first, err)
 		}
 	})
+}
+
+// salvage books the entries of what reached no run: what was done has cost what it
+// has, whoever may say what comes of it. Where somebody waits, that is theirs to do.
+func (e *Engine) salvage(a *attachment) {
+	var b store.Batch
+	for _, rec := range a.records {
+		if rec.Kind == ledger.KindEntry {
+			b.Records = append(b.Records, rec)
+		}
+	}
+	if len(b.Records) > 0 {
+		e.o.Store.Submit(b, func(_ int64, err error) {
+			if err != nil {
+				e.o.Log.Error("an entry is not booked; the next start books its bound", "err", err)
+			}
+			if a.durable != nil {
+				a.durable()
+			}
+		})
+	}
+}
+
+// move tells the metrics what a run does now.
+func (e *Engine) move(run string, to agent.Status) {
+	from := e.moved[run]
+	switch {
+	case e.o.Metrics == nil || from == to:
+		return
+	case to.Ended():
+		delete(e.moved, run)
+	default:
+		e.moved[run] = to
+	}
+	e.o.Metrics.RunMoved(string(from), string(to), to.Ended())
 }
 
 // ended lets go of what a run held.

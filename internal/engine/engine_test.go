@@ -33,6 +33,7 @@ type world struct {
 	model  func(step int) llm.Response // what the model says at each step
 	tool   *service
 	budget *purse
+	refuse func(store.Batch) error // what the store takes not
 	calls  int
 	mu     sync.Mutex
 	ids    int
@@ -72,7 +73,7 @@ func (w *world) start() *life {
 		Meter: price.MeterPublishes, SKU: "svc/publishes", Unit: "publish", Price: money.New(1, -2, money.USD), Per: 1,
 	}}}
 	e := engine.New(engine.Options{
-		Org: "default", Store: st, Calls: w, Budgets: w.budget, Codecs: all.Codec,
+		Org: "default", Store: picky{st, w.refuse}, Calls: w, Budgets: w.budget, Codecs: all.Codec,
 		Cards:  func(tool.Resource, time.Time) (*price.Card, bool) { return card, true },
 		Agents: map[string]*engine.Agent{"clerk": a}, Log: slog.New(slog.DiscardHandler), Now: time.Now, NewID: w.newID,
 	})
@@ -80,6 +81,22 @@ func (w *world) start() *life {
 		w.t.Fatal(err)
 	}
 	return &life{w, st, e}
+}
+
+// picky is a store that does not take everything.
+type picky struct {
+	*store.Store
+	refuse func(store.Batch) error
+}
+
+func (p picky) Submit(b store.Batch, done func(int64, error)) {
+	if p.refuse != nil {
+		if err := p.refuse(b); err != nil {
+			go done(0, err)
+			return
+		}
+	}
+	p.Store.Submit(b, done)
 }
 
 // crash ends the process's life with nothing brought to its end.
@@ -184,6 +201,7 @@ type purse struct {
 	mu     sync.Mutex
 	refuse bool
 	held   int
+	spent  []money.Amount // as each OpenRun said
 }
 
 func (p *purse) Hold(_ time.Time, a *dispatch.Ask) (dispatch.Grant, *llm.Error) {
@@ -201,9 +219,14 @@ func (p *purse) Settle(time.Time, *dispatch.Grant, money.Amount) {
 	defer p.mu.Unlock()
 	p.held--
 }
-func (p *purse) Return(now time.Time, g *dispatch.Grant)    { p.Settle(now, g, money.Amount{}) }
-func (p *purse) OpenRun(string, money.Amount, money.Amount) {}
-func (p *purse) CloseRun(string)                            {}
+func (p *purse) Return(now time.Time, g *dispatch.Grant) { p.Settle(now, g, money.Amount{}) }
+func (p *purse) CloseRun(string)                         {}
+
+func (p *purse) OpenRun(_ string, _, spent money.Amount) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spent = append(p.spent, spent)
+}
 
 // sends asks for one effect at the first step, and says «done» after it.
 func sends(step int) llm.Response {
@@ -357,6 +380,65 @@ func TestARunStopsAtItsBudgetAndGoesOnWithALargerOne(t *testing.T) {
 	l.until(run, agent.Done)
 	if w.calls != 2 || len(w.tool.calls) != 1 {
 		t.Errorf("%d model calls and %d effects; what was done must not be done again", w.calls, len(w.tool.calls))
+	}
+}
+
+// TestARunsBudgetCountsWhatACrashHid: the effect whose outcome nobody saw is booked
+// at its bound, and the run goes on with so much less.
+func TestARunsBudgetCountsWhatACrashHid(t *testing.T) {
+	w := newWorld(t)
+	w.tool.class, w.model = agent.Keyed, sends
+	w.tool.hang = make(chan struct{})
+	hung := w.tool.hang
+	l := w.start()
+	run, _, err := l.engine.Start(t.Context(), engine.StartRequest{Agent: "clerk", Input: who})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-hung
+	l.crash()
+	l = w.start()
+	defer l.crash()
+	l.until(run, agent.Done)
+	w.budget.mu.Lock()
+	defer w.budget.mu.Unlock()
+	if s := w.budget.spent; len(s) != 2 || !s[0].IsZero() || s[1].Cmp(money.New(1, -2, money.USD)) != 0 {
+		t.Errorf("the run's budget began with %v spent, want nothing and then 0.01 USD", s)
+	}
+}
+
+// TestWhatWasDoneIsBookedWhoeverOwnsTheRun: the run's record of an effect is refused,
+// and what the effect cost is on the bill all the same.
+func TestWhatWasDoneIsBookedWhoeverOwnsTheRun(t *testing.T) {
+	w := newWorld(t)
+	w.tool.class, w.model = agent.Keyed, sends
+	w.refuse = func(b store.Batch) error {
+		w.tool.mu.Lock()
+		defer w.tool.mu.Unlock()
+		if len(b.Records) > 1 && b.Records[0].Kind == agent.Kind && b.Records[1].Kind == ledger.KindEntry && len(w.tool.calls) > 0 {
+			return store.ErrFenced
+		}
+		return nil
+	}
+	l := w.start()
+	defer l.crash()
+	run, _, err := l.engine.Start(t.Context(), engine.StartRequest{Agent: "clerk", Input: who})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for {
+		lsn := l.store.LSN()
+		if e, err := ledger.Get(ctx, l.store.Reader(), "default", run+"/2/1/1"); err == nil {
+			if e.Total().Cmp(money.New(1, -2, money.USD)) != 0 {
+				t.Errorf("booked %s", e.Total())
+			}
+			return
+		}
+		if err := l.store.Wait(ctx, lsn); err != nil {
+			t.Fatal("the effect was never booked")
+		}
 	}
 }
 

@@ -26,10 +26,10 @@ func (e *Engine) callModel(ctx context.Context, run string, s *snapshot) {
 	}
 	c.Cause.Call = c.ID
 	told := false
-	tell := func(ctx context.Context, in agent.Input, b store.Batch, ps []store.Payload) error {
+	tell := func(ctx context.Context, in agent.Input, st *dispatch.Settlement, ps []store.Payload) error {
 		told = true
 		in.At, in.Command, in.Try = e.o.Now(), s.do.ID, s.do.Try
-		_, _, err := e.submit(ctx, run, in, &attachment{records: b.Records, payloads: append(ps, b.Payloads...)})
+		_, _, err := e.submit(ctx, run, in, &attachment{records: st.Batch.Records, payloads: append(ps, st.Batch.Payloads...), durable: st.Durable})
 		return err
 	}
 	req, err := e.request(ctx, s)
@@ -42,13 +42,13 @@ func (e *Engine) callModel(ctx context.Context, run string, s *snapshot) {
 	c.Settle = func(ctx context.Context, st *dispatch.Settlement) error {
 		cost := callCost(st)
 		if st.Err != nil || st.Response == nil {
-			return tell(ctx, agent.Input{Kind: agent.ModelFailed, Cost: cost, Failure: e.modelFailure(c.ID, st.Err)}, st.Batch, nil)
+			return tell(ctx, agent.Input{Kind: agent.ModelFailed, Cost: cost, Failure: e.modelFailure(c.ID, st.Err)}, st, nil)
 		}
 		answer, payloads, err := e.answer(run, s, &c, st)
 		if err != nil {
 			return err
 		}
-		return tell(ctx, agent.Input{Kind: agent.ModelAnswered, Cost: cost, Answer: answer}, st.Batch, payloads)
+		return tell(ctx, agent.Input{Kind: agent.ModelAnswered, Cost: cost, Answer: answer}, st, payloads)
 	}
 	if _, err := e.o.Calls.Do(ctx, c); !told {
 		f := &agent.Failure{Class: llm.Internal, Message: "the call ended without a word"}

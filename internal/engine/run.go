@@ -9,6 +9,7 @@ import (
 
 	"github.com/skein-run/skein/internal/agent"
 	"github.com/skein-run/skein/internal/engine/sched"
+	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/store"
 )
@@ -127,7 +128,9 @@ func (e *Engine) Resume(ctx context.Context, run string, r ResumeRequest) error 
 		limits.Time = r.Time
 	}
 	if st.Status.Ended() {
-		e.o.Budgets.OpenRun(run, limits.Budget, st.Spent)
+		if err := e.openBudget(ctx, run, limits.Budget); err != nil {
+			return err
+		}
 	}
 	err = e.ask(ctx, run, agent.Input{Kind: agent.Resumed, By: r.By, Limits: &limits})
 	if err != nil && st.Status.Ended() {
@@ -214,10 +217,28 @@ func (e *Engine) load(run string) {
 			e.o.Log.Error("a run cannot be read and is left alone", "run", run, "err", err)
 			st = nil
 		case !st.Status.Ended():
-			e.o.Budgets.OpenRun(run, st.Limits.Budget, st.Spent)
+			if err := e.openBudget(e.ctx, run, st.Limits.Budget); err != nil {
+				e.o.Log.Error("a run's budget cannot be read, and the run is left alone", "run", run, "err", err)
+				st = nil
+			}
 		}
 		e.post(sched.Event{Kind: sched.Loaded, Run: run, State: st, Epoch: epoch}, nil)
 	}()
+}
+
+// openBudget sets the budget of a run that has been going on before. What it has
+// spent is the ledger's to say: the run's own records do not know of what a crash
+// hid from them.
+func (e *Engine) openBudget(ctx context.Context, run string, limit money.Amount) error {
+	if limit.IsZero() {
+		return nil
+	}
+	spent, err := ledger.SpentBy(ctx, e.o.Store.Reader(), e.o.Org, run)
+	if err != nil {
+		return fmt.Errorf("read what %s has spent: %w", run, err)
+	}
+	e.o.Budgets.OpenRun(run, limit, spent)
+	return nil
 }
 
 // Journal is where a run's records are read from.
@@ -251,7 +272,7 @@ func ReadJournal(ctx context.Context, j Journal, org, run string) ([]Entry, erro
 	const page = 1000
 	var entries []Entry
 	for after := int64(0); ; {
-		records, err := j.Records(ctx, after, store.Filter{Org: org, Kinds: []string{agent.Kind}, Stream: run}, page)
+		records, err := j.Records(ctx, after, store.Filter{Org: org, Kinds: []string{agent.Kind}, Stream: run, Ordered: true}, page)
 		if err != nil {
 			return nil, fmt.Errorf("read the journal of %s: %w", run, err)
 		}

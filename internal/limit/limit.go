@@ -25,7 +25,7 @@ type Slots struct {
 type Ticket uint64
 
 type waiting struct {
-	ticket Ticket // 0: has left
+	ticket Ticket // 0: was called, or has left
 	until  time.Time
 }
 
@@ -54,29 +54,38 @@ func (s *Slots) Take(wait bool, until, now time.Time) (Verdict, Ticket) {
 }
 
 // Free gives a slot back. Where somebody waits and has time left the slot is
-// theirs at once, and their ticket is returned.
+// theirs at once, and their ticket is returned. Who has run out of time keeps the
+// place until they leave it: nobody but a called ticket may go without leaving.
 func (s *Slots) Free(now time.Time) (Ticket, bool) {
 	if s.inFlight == 0 {
 		panic("limit: a slot was given back twice")
 	}
-	for s.head < len(s.queue) {
-		if s.Max > 0 && s.inFlight > s.Max {
-			break // the limit was lowered meanwhile
-		}
-		w := s.queue[s.head]
-		s.head++
-		if s.head == len(s.queue) {
-			s.queue, s.head = s.queue[:0], 0
-		} else if s.head > 64 && s.head > len(s.queue)/2 {
-			n := copy(s.queue, s.queue[s.head:])
-			s.queue, s.head = s.queue[:n], 0
-		}
-		if w.ticket != 0 && now.Before(w.until) {
-			return w.ticket, true
+	if s.Max <= 0 || s.inFlight <= s.Max { // else the limit was lowered meanwhile
+		for i := s.head; i < len(s.queue); i++ {
+			if w := s.queue[i]; w.ticket != 0 && now.Before(w.until) {
+				s.remove(i)
+				return w.ticket, true
+			}
 		}
 	}
 	s.inFlight--
 	return 0, false
+}
+
+// remove takes a place out of the queue, and lets go of those at its head that
+// nobody has any more.
+func (s *Slots) remove(i int) {
+	s.queue[i].ticket = 0
+	for s.head < len(s.queue) && s.queue[s.head].ticket == 0 {
+		s.head++
+	}
+	switch {
+	case s.head == len(s.queue):
+		s.queue, s.head = s.queue[:0], 0
+	case s.head > 64 && s.head > len(s.queue)/2:
+		n := copy(s.queue, s.queue[s.head:])
+		s.queue, s.head = s.queue[:n], 0
+	}
 }
 
 // Leave gives a place in the queue up. It is false where the ticket had been
@@ -84,7 +93,7 @@ func (s *Slots) Free(now time.Time) (Ticket, bool) {
 func (s *Slots) Leave(t Ticket) bool {
 	for i := s.head; i < len(s.queue); i++ {
 		if s.queue[i].ticket == t {
-			s.queue[i].ticket = 0
+			s.remove(i)
 			return true
 		}
 	}

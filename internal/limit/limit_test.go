@@ -2,6 +2,7 @@ package limit_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -49,15 +50,13 @@ func TestSlotsAreServedInOrder(t *testing.T) {
 				if inFlight == 0 {
 					t.Skip()
 				}
-				for len(queue) > 0 && !now.Before(queue[0].until) {
-					queue = queue[1:] // ran out of time
-				}
+				next := slices.IndexFunc(queue, func(w waiter) bool { return now.Before(w.until) })
 				ticket, ok := s.Free(now)
-				if ok != (len(queue) > 0) || ok && ticket != queue[0].ticket {
+				if ok != (next >= 0) || ok && ticket != queue[next].ticket {
 					t.Fatalf("called %d, %v; waiting: %v", ticket, ok, queue)
 				}
 				if ok {
-					queue = queue[1:]
+					queue = slices.Delete(queue, next, next+1)
 				} else {
 					inFlight--
 				}
@@ -85,6 +84,23 @@ func TestSlotsAreServedInOrder(t *testing.T) {
 			},
 		})
 	})
+}
+
+// TestWhoRanOutOfTimeWasNotCalled: a slot that comes free after a waiter's time, and
+// before the waiter has looked, is not the waiter's.
+func TestWhoRanOutOfTimeWasNotCalled(t *testing.T) {
+	s := limit.Slots{Max: 1}
+	s.Take(false, epoch, epoch)
+	_, ticket := s.Take(true, epoch.Add(time.Second), epoch)
+	if _, ok := s.Free(epoch.Add(time.Second)); ok {
+		t.Fatal("called somebody who has no time left")
+	}
+	if !s.Leave(ticket) {
+		t.Fatal("the waiter was told that the slot is theirs")
+	}
+	if s.InFlight() != 0 || s.Waiting() != 0 {
+		t.Fatalf("%d in flight, %d waiting", s.InFlight(), s.Waiting())
+	}
 }
 
 func TestALowerLimitHoldsAtOnce(t *testing.T) {

@@ -73,6 +73,9 @@ func (p *Provider) failure(ctx context.Context, err error) *llm.Error {
 	case ctx.Err() != nil:
 		e.Class, e.Blame, e.Status = llm.Canceled, llm.BlameSkein, 499
 		e.Message = "the attempt was given up before " + p.info.Name + " answered"
+		if errors.As(err, &op) && op.Op == "dial" {
+			e.Billed = llm.BilledNo
+		}
 		return e
 	case errors.As(err, &dns):
 		e.Billed = llm.BilledNo
