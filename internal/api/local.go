@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/skein-run/skein/internal/auth"
@@ -46,6 +47,8 @@ type Local struct {
 	Corrected func(e *ledger.Entry) // is told of each confirmation that was booked
 	Now       func() time.Time      // nil: time.Now
 	Build     Version
+
+	confirms sync.Mutex // one confirmation at a time, so that Corrected hears of each once
 }
 
 var _ Service = (*Local)(nil)

@@ -136,6 +136,8 @@ func (l *Local) Confirm(ctx context.Context, all []Confirmation) (*Confirmed, er
 
 // confirm books one confirmation; its error is one after which to stop.
 func (l *Local) confirm(ctx context.Context, org string, c *Confirmation, done *Confirmed) error {
+	l.confirms.Lock()
+	defer l.confirms.Unlock()
 	refuse := func(reason string) { done.Refused = append(done.Refused, Refused{c.ID, reason}) }
 	r := l.Store.Reader()
 	entry, err := ledger.Get(ctx, r, org, c.ID)

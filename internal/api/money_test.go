@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,6 +69,31 @@ func TestEntriesAreConfirmed(t *testing.T) {
 		}
 		if told != 1 {
 			t.Errorf("the budgets were told %d times", told)
+		}
+	})
+}
+
+// TestTheBudgetsHearOfAConfirmationOnce, however many bring it at the same time.
+func TestTheBudgetsHearOfAConfirmationOnce(t *testing.T) {
+	each(t, func(t *testing.T, ctx context.Context, h *house, s api.Service) {
+		var told atomic.Int64
+		h.Corrected = func(*ledger.Entry) { told.Add(1) }
+		var wg sync.WaitGroup
+		for i := range 20 {
+			h.book(t, fmt.Sprintf("call_%d/1", i), "a", []price.Mark{price.MarkUnknown}, 500_000, "1")
+		}
+		for range 6 {
+			wg.Go(func() {
+				for i := range 20 {
+					if _, err := s.Confirm(ctx, []api.Confirmation{{ID: fmt.Sprintf("call_%d/1", i), Readings: []price.Reading{{Meter: "input", Quantity: 7}}}}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if told.Load() != 20 {
+			t.Errorf("of 20 confirmations the budgets heard %d times", told.Load())
 		}
 	})
 }

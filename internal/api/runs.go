@@ -142,7 +142,7 @@ func (l *Local) sees(ctx context.Context, p *auth.Principal, id string) (bool, e
 	if p.Admin() {
 		return true, nil
 	}
-	first, err := l.Store.Records(ctx, 0, store.Filter{Org: p.Org, Kinds: []string{agent.Kind}, Stream: id}, 1)
+	first, err := l.Store.Records(ctx, 0, store.Filter{Org: p.Org, Kinds: []string{agent.Kind}, Stream: id, Ordered: true}, 1)
 	if err != nil || len(first) == 0 {
 		return false, err
 	}
@@ -171,7 +171,7 @@ func (l *Local) FollowRun(ctx context.Context, id string, after int64, each func
 	var read int64
 	for {
 		seen := l.Store.LSN()
-		records, err := l.Store.Records(ctx, read, store.Filter{Org: p.Org, Kinds: []string{agent.Kind}, Stream: id}, -1)
+		records, err := l.Store.Records(ctx, read, store.Filter{Org: p.Org, Kinds: []string{agent.Kind}, Stream: id, Ordered: true}, -1)
 		if err != nil {
 			return asError(err)
 		}

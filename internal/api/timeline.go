@@ -22,6 +22,7 @@ type Event struct {
 	Kind     agent.InputKind `json:"kind"`
 	Step     int             `json:"step,omitempty" doc:"The model answer that it belongs to, from 1."`
 	What     string          `json:"what" doc:"For people."`
+	Tools    []string        `json:"tools,omitempty" doc:"The operations that the model's answer gave rise to, in its order."`
 	Where    string          `json:"where,omitempty" doc:"The deployment or tool."`
 	TookMS   int64           `json:"took_ms,omitempty" doc:"Since the command was given."`
 	Cost     *money.Amount   `json:"cost,omitempty"`
@@ -71,8 +72,11 @@ func (t *Timeline) Add(r *engine.Entry) Event {
 	}
 	for _, c := range d.Commands {
 		step := t.steps
-		if c.Kind == agent.CallModel {
+		switch c.Kind {
+		case agent.CallModel:
 			step++
+		case agent.CallTool:
+			e.Tools = append(e.Tools, c.Tool)
 		}
 		t.given[c.ID] = givenAt{Command: c, at: in.At, step: step}
 	}
@@ -93,6 +97,11 @@ func (e *Event) tell(in *agent.Input, c agent.Command) {
 		a := in.Answer
 		e.Where, e.Call, e.Attempts = a.Deployment, a.Call, a.Attempts
 		e.What = answered(a)
+		for i := range a.Calls {
+			if c := &a.Calls[i]; c.Problem != nil {
+				e.Failed = strings.TrimPrefix(e.Failed+"; the call of "+c.Tool+" was not valid, and the model was told so", "; ")
+			}
+		}
 	case agent.ModelFailed, agent.ToolFailed:
 		e.What = cmp.Or(c.Tool, "the model call") + " failed"
 		if f := in.Failure; f != nil {

@@ -43,13 +43,20 @@ type buffer struct {
 
 func takeBuffer(n int64) *buffer {
 	c := class(n)
-	if c >= classes {
-		return &buffer{b: make([]byte, 0, n), class: c}
+	if c < classes {
+		if b, ok := pools[c].Get().(*buffer); ok {
+			return b
+		}
 	}
-	if b, ok := pools[c].Get().(*buffer); ok {
-		return b
+	return &buffer{b: make([]byte, 0, room(n)), class: c}
+}
+
+// room is the size of the buffer that n bytes get.
+func room(n int64) int64 {
+	if c := class(n); c < classes {
+		return smallest << c
 	}
-	return &buffer{b: make([]byte, 0, smallest<<c), class: c}
+	return n
 }
 
 // release gives the buffer back. Nobody may still be reading it.
@@ -95,14 +102,14 @@ func (s *bodies) read(w http.ResponseWriter, r *http.Request) (*body, *llm.Error
 		return nil, s.tooLarge()
 	}
 	rc := http.NewResponseController(w)
-	if rc.SetReadDeadline(time.Now().Add(s.timeout)) == nil {
-		defer func() { _ = rc.SetReadDeadline(time.Time{}) }() // the next read waits for the client to go away, as long as the answer takes
-	}
+	bounded := rc.SetReadDeadline(time.Now().Add(s.timeout)) == nil
 	b := &body{from: s}
-	refusal := b.fill(r)
-	if refusal != nil {
+	if refusal := b.fill(r); refusal != nil {
 		b.release()
-		return nil, refusal
+		return nil, refusal // the deadline stays: the server may still wait for the rest, to throw it away
+	}
+	if bounded {
+		_ = rc.SetReadDeadline(time.Time{}) // the next read waits for the client to go away, as long as the answer takes
 	}
 	return b, nil
 }
@@ -145,17 +152,17 @@ func (b *body) fill(r *http.Request) *llm.Error {
 	}
 }
 
-// grow moves what was read into a buffer for n bytes.
+// grow moves what was read into a buffer for n bytes, which is made once there is
+// room for it.
 func (b *body) grow(ctx context.Context, n int64) *llm.Error {
-	next := takeBuffer(n)
-	more := copies * int64(cap(next.b))
+	more := copies * room(n)
 	if !b.from.acquire(ctx, more) {
-		next.release()
 		return &llm.Error{
 			Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: http.StatusServiceUnavailable, RetryAfter: time.Second,
 			Message: "Skein has no memory left for another request's body just now; try again (body_budget bounds it)",
 		}
 	}
+	next := takeBuffer(n)
 	if b.buf != nil {
 		next.b = append(next.b, b.buf.b...)
 		b.buf.release()

@@ -68,10 +68,12 @@ func unsupported(param, message string) *llm.Error {
 }
 
 // quote keeps what a client sent short and printable when it is told back.
-func quote(s string) string {
+func quote(s string) string { return strconv.Quote(cut(s)) }
+
+func cut(s string) string {
 	const most = 128
 	if len(s) > most {
-		s = s[:most] + "…"
+		return strings.ToValidUTF8(s[:most], "") + "…"
 	}
-	return strconv.Quote(s)
+	return s
 }

@@ -104,20 +104,23 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.oneModel(w, r, strings.TrimPrefix(path, "/v1/models/"))
 	default:
 		g.refuse(w, g.callersCodec(r), &llm.Error{
-			Class: llm.NotFound, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusNotFound,
-			Message: "there is no " + r.Method + " " + path + " here; Skein serves POST /v1/chat/completions, POST /v1/messages and GET /v1/models",
+			Class: llm.NotFound, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusNotFound, Code: "unknown_url",
+			Message: "there is no " + cut(r.Method) + " " + cut(path) + " here; Skein serves POST /v1/chat/completions, POST /v1/messages and GET /v1/models",
 		})
 	}
 }
 
-// callersCodec is the format in which a caller that named none by its path wants
-// to be spoken to.
+// callersCodec is the format in which a caller of another path wants to be spoken
+// to.
 func (g *Gateway) callersCodec(r *http.Request) wire.Codec {
-	if r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "" {
+	if strings.HasPrefix(r.URL.Path, "/v1/messages/") || r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "" {
 		return g.messages
 	}
 	return g.chat
 }
+
+// maxModel is how long the name of a model can be. It ends up in records and logs.
+const maxModel = 256
 
 // serve serves one model call in the format of codec.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, codec wire.Codec) {
@@ -142,7 +145,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, codec wire.Codec
 		g.refuse(w, codec, asError(err))
 		return
 	}
-	if !principal.MayUse(scan.Model) {
+	if len(scan.Model) > maxModel || !principal.MayUse(scan.Model) {
 		g.refuse(w, codec, &llm.Error{
 			Class: llm.NotFound, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusNotFound, Param: "model",
 			Message: "the model " + quote(scan.Model) + " does not exist, or this key may not use it; GET /v1/models lists those that it may use",
@@ -158,7 +161,7 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, method string) (
 		w.Header().Set("Allow", method)
 		return nil, &llm.Error{
 			Class: llm.BadRequest, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusMethodNotAllowed,
-			Message: r.URL.Path + " takes " + method + ", not " + r.Method,
+			Message: cut(r.URL.Path) + " takes " + method + ", not " + cut(r.Method),
 		}
 	}
 	p, err := g.c.Guard.Check(r)

@@ -54,7 +54,7 @@ func shouldRetry(e *llm.Error) string {
 // upstream is no fault of the client's: shown as it came, its SDK would say that
 // the client's key is wrong.
 func shown(e *llm.Error) *llm.Error {
-	if e.Blame != llm.BlameCredential {
+	if e.Blame != llm.BlameCredential || e.Class == llm.ServerError { // the latter is said already
 		return e
 	}
 	c := *e

@@ -36,6 +36,8 @@ type ServerConfig struct {
 	// Grace is how long requests may take to end. Default 30s.
 	Grace time.Duration
 	Log   *slog.Logger // nil: silent
+
+	bodyTime time.Duration // default bodyTime; a test's is shorter
 }
 
 // Server serves all of Skein's handlers on its addresses.
@@ -53,6 +55,7 @@ const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	headerBytes   = 64 << 10
+	bodyTime      = time.Minute // for a body that no handler reads
 	lastGrace     = 5 * time.Second
 )
 
@@ -63,6 +66,9 @@ func Listen(c ServerConfig) (*Server, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.bodyTime == 0 {
+		c.bodyTime = bodyTime
 	}
 	s := &Server{c: c}
 	s.stopping, s.stop = context.WithCancel(context.Background())
@@ -152,6 +158,12 @@ func (s *Server) closeListeners() {
 // route finds the handler. Model calls come first: they are what there is most of.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	defer s.recovered(r)
+	if r.ContentLength != 0 {
+		// Whoever is refused before his body is read is still waited for by net/http,
+		// which wants the connection's next request. Handlers that read have times of
+		// their own.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.c.bodyTime)) // a connection that has gone needs none
+	}
 	var h http.Handler
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/v1/"):

@@ -117,6 +117,8 @@ func (s *sink) Close(r *dispatch.Receipt, err *llm.Error) {
 	s.closed = true
 	s.arm() // the server still flushes and ends the answer
 	switch {
+	case !s.started && (err == nil || gone(err)):
+		s.cut = true // net/http would make a good answer with nothing in it
 	case err == nil:
 		s.sendTrailers(r)
 	case !s.started:
@@ -210,17 +212,32 @@ func (s *sink) sendTrailers(r *dispatch.Receipt) {
 	}
 }
 
-// lossy names what was lost and matters to somebody.
+// mostLossy is how long the list of losses in a header may be.
+const mostLossy = 1024
+
+// lossy names what was lost and matters to somebody. The names of fields may be
+// the client's own words, and a header takes printable ASCII only.
 func lossy(losses []wire.Loss) string {
 	var b strings.Builder
 	for _, l := range losses {
 		if l.Class != wire.Advisory && l.Class != wire.Semantic {
 			continue
 		}
+		if b.Len()+len(l.Field) > mostLossy {
+			b.WriteString(", ...")
+			break
+		}
 		if b.Len() > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(l.Field)
+		b.WriteString(strings.Map(printable, l.Field))
 	}
-	return b.String()
+	return strings.TrimPrefix(b.String(), ", ")
+}
+
+func printable(r rune) rune {
+	if r < ' ' || r > '~' || r == ',' {
+		return '?'
+	}
+	return r
 }

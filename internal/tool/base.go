@@ -73,7 +73,24 @@ func (t *operated) Do(ctx context.Context, c Call) (Result, error) {
 	case err != nil && ctx.Err() != nil && !errors.As(err, &known) && !op.Class.Started():
 		err = effect.Ended(ctx, NotDone, c.Op)
 	}
-	return r, err
+	return r, brief(err, op.MaxResult)
+}
+
+// mostReason is how long an error may be: it goes back to the model, like a
+// result, and what it quotes may be as long as a whole object.
+const mostReason = 2000
+
+func brief(err error, most int) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if most = min(most, mostReason); len(e.Message) <= most {
+		return err
+	}
+	short := *e
+	short.Message = cutText(e.Message, most-len("…")) + "…"
+	return &short
 }
 
 // orEmpty reads no arguments as an empty object, as some models write it.

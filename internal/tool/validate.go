@@ -101,6 +101,8 @@ func wellFormed(args []byte) error {
 			return errors.New(strings.TrimPrefix(err.Error(), "jsontext: "))
 		case first && tok.Kind() != '{':
 			return errors.New("an object is wanted")
+		case tok.Kind() == '0' && !ordinary(tok.String()):
+			return fmt.Errorf("%s is a number that is too long, too large or too small to count with", dec.StackPointer())
 		case dec.StackDepth() > mostDepth:
 			return fmt.Errorf("it is nested deeper than %d", mostDepth)
 		}
@@ -112,6 +114,27 @@ func wellFormed(args []byte) error {
 		return errors.New("something follows after the object's end")
 	}
 	return nil
+}
+
+// mostDigits is how long a number may be written.
+const mostDigits = 100
+
+// ordinary reports whether a number is one of those that people count with. The
+// schema's checks are exact, and 1e999999 has a million digits.
+func ordinary(number string) bool {
+	if len(number) > mostDigits {
+		return false
+	}
+	f, err := strconv.ParseFloat(number, 64)
+	return err == nil && (f != 0 || !strings.ContainsAny(mantissa(number), "123456789"))
+}
+
+// mantissa is a number without its exponent.
+func mantissa(number string) string {
+	if i := strings.IndexAny(number, "eE"); i >= 0 {
+		return number[:i]
+	}
+	return number
 }
 
 var english = message.NewPrinter(language.English)
@@ -158,7 +181,7 @@ func (x *explainer) explain(e *jsonschema.ValidationError) []string {
 	case *wrong.Maximum:
 		return []string{fmt.Sprintf("%s is %s, and at most %s is wanted", at, got, k.Want.RatString())}
 	}
-	return []string{fmt.Sprintf("%s is %s: %s", at, got, e.ErrorKind.LocalizedString(english))}
+	return []string{fmt.Sprintf("%s is %s: %s", at, got, cutText(e.ErrorKind.LocalizedString(english), 200))}
 }
 
 // properties names those that there are at a place, as far as the schema says so

@@ -225,7 +225,9 @@ func checkFileKey(key string) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
-	if first, _, _ := strings.Cut(key, "/"); first == hidden {
+	// Some file systems take names in another case, or with dots or blanks at the
+	// end, for the same name.
+	if first, _, _ := strings.Cut(key, "/"); strings.EqualFold(strings.TrimRight(first, ". "), hidden) {
 		return &effect.Error{Outcome: effect.Refused, Message: fmt.Sprintf("the key %q is in a folder that is not part of the bucket", key)}
 	}
 	return nil

@@ -88,6 +88,23 @@ func TestFileLinksDoNotLeadOut(t *testing.T) {
 	}
 }
 
+// On a disk that folds case, another spelling of the hidden folder is the folder.
+func TestFileKeysDoNotSpellTheHiddenFolder(t *testing.T) {
+	b := openFile(t, t.TempDir())
+	ctx, _ := tooltest.Effect(t, tooltest.Command(), 1)
+	for _, key := range []string{".skein/x", ".SKEIN/x", ".Skein/a/b", ".skein./x", ".skein /x", ".sKein"} {
+		if _, err := b.Create(ctx, key, []byte("x"), tooltest.Command()); err == nil {
+			t.Errorf("created %s", key)
+		}
+		if _, _, err := b.Read(ctx, key, 0, 10); err == nil {
+			t.Errorf("read %s", key)
+		}
+	}
+	if _, err := b.Create(ctx, ".skeins/x", []byte("x"), tooltest.Command()); err != nil {
+		t.Errorf("a folder of another name: %v", err)
+	}
+}
+
 func FuzzFileKeys(f *testing.F) {
 	for _, key := range []string{"a", "a/b.txt", "../secret.txt", "/secret.txt", "a/../../secret.txt", ".skein/x", "a\x00", strings.Repeat("x/", 300)} {
 		f.Add(key)

@@ -102,10 +102,15 @@ func bind(stmt *sqlite3.Stmt, i int, value any) error {
 	return refuse("params[%d] is neither a text, a number, true, false nor null", i-1)
 }
 
-// rowJSON is the current row as a JSON array.
-func rowJSON(stmt *sqlite3.Stmt) ([]byte, error) {
-	row := []byte{'['}
+// rowJSON is the current row as a JSON array. A row that takes more than most
+// bytes is left off, as soon as that shows: a short query can ask for a thousand
+// values of a megabyte each.
+func rowJSON(stmt *sqlite3.Stmt, most int) (row []byte, whole bool, err error) {
+	row = []byte{'['}
 	for i := range stmt.ColumnCount() {
+		if len(row) > most {
+			return nil, false, nil
+		}
 		if i > 0 {
 			row = append(row, ',')
 		}
@@ -120,13 +125,16 @@ func rowJSON(stmt *sqlite3.Stmt) ([]byte, error) {
 			}
 			b, err := json.Marshal(f)
 			if err != nil {
-				return nil, fmt.Errorf("write a number: %w", err)
+				return nil, false, fmt.Errorf("write a number: %w", err)
 			}
 			row = append(row, b...)
 		case sqlite3.TEXT:
+			if len(stmt.ColumnRawText(i)) > most-len(row) {
+				return nil, false, nil
+			}
 			b, err := jsonText(stmt.ColumnText(i))
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			row = append(row, b...)
 		case sqlite3.BLOB:
@@ -135,5 +143,6 @@ func rowJSON(stmt *sqlite3.Stmt) ([]byte, error) {
 			row = append(row, "null"...)
 		}
 	}
-	return append(row, ']'), nil
+	row = append(row, ']')
+	return row, len(row) <= most, nil
 }

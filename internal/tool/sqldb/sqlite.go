@@ -128,16 +128,20 @@ func query(conn *sqlite3.Conn, text string, params []any, limits Limits, started
 	for i := range stmt.ColumnCount() {
 		rows.Columns = append(rows.Columns, stmt.ColumnName(i))
 	}
-	for size := 0; stmt.Step(); {
-		row, err := rowJSON(stmt)
-		if err != nil {
-			return rows, err
-		}
-		size += len(row)
-		if len(rows.Rows) == limits.Rows || size > limits.Bytes {
+	for left := limits.Bytes; stmt.Step(); {
+		if len(rows.Rows) == limits.Rows {
 			rows.More = true
 			return rows, nil
 		}
+		row, whole, err := rowJSON(stmt, left)
+		if err != nil {
+			return rows, err
+		}
+		if !whole {
+			rows.More = true
+			return rows, nil
+		}
+		left -= len(row)
 		rows.Rows = append(rows.Rows, row)
 	}
 	return rows, stmt.Err()
