@@ -12,7 +12,10 @@ type budgetCmd struct {
 }
 
 func (budgetCmd) Help() string {
-	return `Example:
+	return `Of each budget in force: its limit, what was spent in the present window, what is
+held for what is under way, and what is left.
+
+Example:
   skein budget`
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 type confirmCmd struct {
-	File string `arg:"" help:"A file of JSON lines {\"id\": attempt or effect, \"readings\": {\"input\": 812, …}}; - is standard input."`
+	File string `arg:"" help:"A file of JSON lines; - is standard input."`
 }
 
 func (confirmCmd) Help() string {
@@ -18,6 +18,9 @@ func (confirmCmd) Help() string {
 booked at their bound (unknown) or by what was seen (estimated), and marked. A usage
 export of the provider, by the ids that Skein sent it, says what it really was. Each
 is booked once, as a reversal and a new line; entries that were settled stay as they are.
+
+A line of the file:
+  {"id": "call_0197f2c4…/1", "readings": [{"meter": "input", "quantity": 812}, {"meter": "output", "quantity": 95}]}
 
 Example:
   skein confirm usage.jsonl`
@@ -53,6 +56,9 @@ func (c *confirmCmd) Run(g *globals) error {
 	fmt.Printf("%d booked, %d were settled already, %d refused\n", r.Booked, r.Unchanged, len(r.Refused))
 	for _, x := range r.Refused {
 		fmt.Printf("  %s: %s\n", x.ID, x.Reason)
+	}
+	if len(r.Refused) > 0 {
+		return fmt.Errorf("%d of %d could not be booked", len(r.Refused), len(confirmations))
 	}
 	return nil
 }

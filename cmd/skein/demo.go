@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -30,5 +31,9 @@ func (c *demoCmd) Run(g *globals) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	return demo.Run(g.ctx, demo.Options{Exe: exe, Dir: c.Dir, Real: c.Real, Pace: c.Pace, Out: os.Stdout})
+	err = demo.Run(g.ctx, demo.Options{Exe: exe, Dir: c.Dir, Real: c.Real, Pace: c.Pace, Out: os.Stdout})
+	if errors.Is(err, demo.ErrLeft) {
+		return &exitError{exitFailed, nil} // it has said how to go on
+	}
+	return err
 }

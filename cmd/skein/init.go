@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/skein-run/skein/internal/config"
 )
@@ -14,7 +15,9 @@ type initCmd struct {
 }
 
 func (initCmd) Help() string {
-	return `The file is written where --config says, and shows every section with its defaults.
+	return `The file is written where --config says. It shows every section with its defaults,
+and uses the providers whose credentials are in the environment. Beside it a folder
+"reports" is made, which the agent in it reads.
 
 Example:
   skein init && $EDITOR skein.yaml && skein check`
@@ -26,9 +29,13 @@ func (c *initCmd) Run(g *globals) error {
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look at %s: %w", g.Config, err)
 	}
-	if err := os.WriteFile(g.Config, config.Example(), 0o644); err != nil {
+	if err := os.WriteFile(g.Config, config.Example(os.LookupEnv), 0o644); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	fmt.Printf("wrote %s; edit it, then try it with `skein check`\n", g.Config)
+	reports := filepath.Join(filepath.Dir(g.Config), "reports")
+	if err := os.MkdirAll(reports, 0o755); err != nil {
+		return fmt.Errorf("make the folder that the example's agent reads: %w", err)
+	}
+	fmt.Printf("wrote %s, and %s for the reports that its agent reads; try it with `skein check`\n", g.Config, reports)
 	return nil
 }

@@ -71,6 +71,11 @@ type keyListCmd struct {
 	JSON bool `help:"Print JSON." name:"json"`
 }
 
+func (keyListCmd) Help() string {
+	return `Example:
+  skein key list`
+}
+
 func (c *keyListCmd) Run(g *globals) error {
 	ctx, s, done, err := g.service(node.ToRead)
 	if err != nil {
@@ -90,6 +95,12 @@ func (c *keyListCmd) Run(g *globals) error {
 type keyRevokeCmd struct {
 	ID string        `arg:"" help:"The key's id."`
 	In time.Duration `help:"Not at once but after this time, so that its successor can be put in place."`
+}
+
+func (keyRevokeCmd) Help() string {
+	return `Example:
+  skein key revoke k7q2m4
+  skein key revoke k7q2m4 --in 24h`
 }
 
 func (c *keyRevokeCmd) Run(g *globals) error {

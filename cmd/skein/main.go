@@ -3,10 +3,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -50,9 +52,9 @@ type cli struct {
 
 // globals are what every verb takes.
 type globals struct {
-	Data    string `help:"The data directory." env:"SKEIN_DATA" default:"skein-data" placeholder:"DIR"`
-	Config  string `help:"The configuration file." env:"SKEIN_CONFIG" default:"skein.yaml" placeholder:"FILE"`
-	Log     string `help:"Log level: debug, info, warn or error." env:"SKEIN_LOG" default:"info" enum:"debug,info,warn,error"`
+	Data    string `help:"The data directory; skein-data where none is named." env:"SKEIN_DATA" default:"skein-data" placeholder:"DIR"`
+	Config  string `help:"The configuration file; skein.yaml where none is named." env:"SKEIN_CONFIG" default:"skein.yaml" placeholder:"FILE"`
+	Log     string `help:"Log level: debug, info, warn or error; info for serve, warn for the others." env:"SKEIN_LOG" default:"" enum:",debug,info,warn,error" placeholder:"LEVEL"`
 	LogJSON bool   `help:"Log as JSON." env:"SKEIN_LOG_JSON"`
 
 	ctx context.Context
@@ -81,6 +83,9 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
+// levels are how much the verbs log that are no part of a conversation.
+var levels = map[string]string{"serve": "info"}
+
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
@@ -101,35 +106,53 @@ func run(args []string) int {
 	}
 	k, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "skein: %v\nTry `skein --help`, or `skein VERB --help`.\n", err)
+		fmt.Fprintf(os.Stderr, "skein: %v\nTry `%s --help`.\n", err, verb(err))
 		return exitUsage
 	}
-	c.log = telemetry.Logger(os.Stderr, telemetry.LogOptions{Level: c.Log, JSON: c.LogJSON})
+	c.log = telemetry.Logger(os.Stderr, telemetry.LogOptions{Level: cmp.Or(c.Log, levels[k.Command()], "warn"), JSON: c.LogJSON})
 	if err := k.Run(&c.globals); err != nil {
 		return report(err)
 	}
 	return 0
 }
 
+// verb is the part of the command line that a mistake is about.
+func verb(err error) string {
+	var p *kong.ParseError
+	if errors.As(err, &p) {
+		if n := p.Context.Selected(); n != nil {
+			return "skein " + n.Path()
+		}
+	}
+	return "skein"
+}
+
 // report says what went wrong, and with which code the program ends.
 func report(err error) int {
 	code := exitFailed
 	var exit *exitError
-	if errors.As(err, &exit) {
+	var refused *api.Error
+	var mistakes config.Mistakes
+	switch {
+	case errors.As(err, &exit):
 		code, err = exit.code, exit.err
+	case errors.As(err, &mistakes):
+		code = exitUsage
+	case errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity:
+		code = exitUsage
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "skein: %v\n", plain(err))
+		fmt.Fprintf(os.Stderr, "skein: %s\n", plain(err))
 	}
 	return code
 }
 
 // plain is an error without the part of an HTTP request that the API names in it:
 // whoever types a command sees no body and no path.
-func plain(err error) error {
+func plain(err error) string {
 	var refused *api.Error
 	if !errors.As(err, &refused) {
-		return err
+		return err.Error()
 	}
 	e := *refused
 	if _, field, ok := strings.Cut(e.Field, "."); ok && field != "id" {
@@ -137,27 +160,33 @@ func plain(err error) error {
 	} else {
 		e.Field = ""
 	}
-	return &e
+	return strings.Replace(err.Error(), refused.Error(), e.Error(), 1)
 }
 
-// service is whichever way to the data there is: a running process, or the data.
-func (g *globals) service(need node.Need) (context.Context, api.Service, func(), error) {
+// service is whichever way to the data there is: a running process, which has its
+// own configuration, or the data.
+func (g *globals) service(need node.Need) (ctx context.Context, s api.Service, done func(), err error) {
+	ctx = auth.With(g.ctx, auth.Owner())
+	if c := node.Dial(g.Data); c != nil {
+		return ctx, c, c.Close, nil
+	}
 	c, err := g.load()
 	if err != nil && need == node.ToRun {
 		return nil, nil, nil, err
 	}
-	if err != nil { // the data can be read without the configuration
+	if err != nil { // the data can be read, and a record written, without it
+		g.log.Warn("the configuration is not used, since it is wrong; see `skein check`", "file", g.Config)
 		c = config.Bare(os.LookupEnv)
 	}
-	s, done, err := node.Connect(g.ctx, node.Options{Config: c, Data: g.Data, Version: build(), Log: g.log}, need)
-	return auth.With(g.ctx, auth.Owner()), s, done, err
+	s, done, err = node.Connect(ctx, node.Options{Config: c, Data: g.Data, Version: build(), Log: g.log}, need)
+	return ctx, s, done, err
 }
 
 // load reads the configuration: the file, or what the environment gives where
 // nobody named one.
 func (g *globals) load() (*config.Config, error) {
 	c, err := config.Load(g.Config, os.LookupEnv)
-	if errors.Is(err, config.ErrNoFile) && g.Config == "skein.yaml" {
+	if errors.Is(err, config.ErrNoFile) && g.Config == defaultConfig {
 		return config.Bare(os.LookupEnv), nil
 	}
 	if err != nil {
@@ -165,6 +194,8 @@ func (g *globals) load() (*config.Config, error) {
 	}
 	return c, nil
 }
+
+const defaultConfig = "skein.yaml"
 
 // build is what is running.
 func build() api.Version {

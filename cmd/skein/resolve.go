@@ -17,8 +17,9 @@ type resolveCmd struct {
 
 func (resolveCmd) Help() string {
 	return `An effect is in doubt when it may have happened, may not be repeated, and nobody
-was told its outcome. Look where it would have left a trace, then answer:
+was told its outcome. Look where it would have left a trace, then answer.
 
+Example:
   skein resolve run_0197f2c4… run_0197f2c4…/9/1/1 done
   skein resolve run_0197f2c4… run_0197f2c4…/9/1/1 not-done`
 }

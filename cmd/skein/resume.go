@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
+	"github.com/skein-run/skein/internal/agent"
 	"github.com/skein-run/skein/internal/api"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/node"
+	"github.com/skein-run/skein/internal/show"
 )
 
 type resumeCmd struct {
@@ -20,7 +23,7 @@ type resumeCmd struct {
 
 func (resumeCmd) Help() string {
 	return `Goes on with a run that stopped at a limit or failed, or watches one that goes on
-by itself. What was done is not done again.
+by itself. What was done is not done again. Ends as ` + "`skein run`" + ` does.
 
 Example:
   skein resume run_0197f2c4… --budget "1.00 USD"`
@@ -39,6 +42,7 @@ func (c *resumeCmd) Run(g *globals) error {
 	if c.Time > 0 {
 		l.Time = c.Time.String()
 	}
+	began := time.Now()
 	ctx, s, done, err := g.service(node.ToRun)
 	if err != nil {
 		return err
@@ -48,12 +52,22 @@ func (c *resumeCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
-	after := run.LSN
-	if run.Status.Ended() {
+	past := run.Timeline
+	switch {
+	case run.Status == agent.Done:
+		show.Outcome(os.Stdout, run)
+		return nil
+	case run.Status == agent.InDoubt: // it goes on when somebody has answered
+		return errors.Join(show.WhatNext(os.Stdout, run), &exitError{exitRun, nil})
+	case run.Status.Ended():
 		if run, err = s.ResumeRun(ctx, c.ID, l); err != nil {
 			return err
 		}
+	default: // it goes on by itself; that it was taken over by this verb is news
+		for len(past) > 0 && !past[len(past)-1].At.Before(began) {
+			past = past[:len(past)-1]
+		}
 	}
 	fmt.Fprintf(os.Stderr, "run %s of %s: %s\n", run.ID, run.Agent, run.Status)
-	return follow(ctx, s, c.ID, after, c.JSON)
+	return follow(ctx, s, c.ID, past, c.JSON)
 }

@@ -13,7 +13,11 @@ type showCmd struct {
 }
 
 func (showCmd) Help() string {
-	return `Example:
+	return `A line for each attempt at a model's answer: when, which step, where, how long, what
+it cost, and what came of it; and whatever else happened to the run. With --json also
+the records of its model calls, with each attempt.
+
+Example:
   skein show run_0197f2c4…`
 }
 
@@ -23,7 +27,7 @@ func (c *showCmd) Run(g *globals) error {
 		return err
 	}
 	defer done()
-	run, err := s.Run(ctx, c.ID)
+	run, err := show.ReadWhole(ctx, s, c.ID)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,11 @@ import "fmt"
 
 type versionCmd struct{}
 
+func (versionCmd) Help() string {
+	return `Example:
+  skein version`
+}
+
 func (versionCmd) Run(*globals) error {
 	v := build()
 	commit := v.Commit

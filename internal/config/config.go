@@ -14,9 +14,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/skein-run/skein/internal/dispatch"
@@ -49,6 +51,8 @@ type Config struct {
 	Revision string `yaml:"-"`
 	// AnyModel: every model of every provider is served as provider/upstream.
 	AnyModel bool `yaml:"-"`
+
+	root ast.Node // of the file, to find lines
 }
 
 // EngineOptions bound what runs do at the same time.
@@ -96,24 +100,50 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 // paths in it start from its folder.
 func Parse(path string, src []byte, env func(string) (string, bool)) (*Config, error) {
 	file, err := parser.ParseBytes(src, 0)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+	if err != nil { // without the source, which may hold a secret
+		return nil, fmt.Errorf("%s: this is no YAML: %s", path, yaml.FormatError(err, false, false))
 	}
-	c := &Config{File: path, Revision: revision(src)}
-	p := problems{file: file, path: path}
-	expand(file, env, &p)
-	if len(file.Docs) > 1 {
-		p.add("", "holds %d documents; want one", len(file.Docs))
+	switch {
+	case len(file.Docs) == 0 || file.Docs[0].Body == nil:
+		return nil, fmt.Errorf("%s: the file is empty; `skein init` writes a commented one", path)
+	case len(file.Docs) > 1:
+		return nil, fmt.Errorf("%s: it holds %d documents; leave one of them", path, len(file.Docs))
 	}
-	if len(p.found) == 0 {
-		if err := decode(file, c); err != nil {
-			return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+	c := &Config{File: path, Revision: revision(src), root: file.Docs[0].Body}
+	p := &problems{path: path, root: c.root}
+	expand(c.root, env, p)
+	shape(c.root, c, p)
+	if err := yaml.NodeToValue(c.root, c); err != nil {
+		if len(p.found) == 0 { // else this is one of those
+			p.add(nil, "%s", yaml.FormatError(err, false, false))
 		}
-		c.defaults()
-		c.resolve(filepath.Dir(path), env, &p)
-		c.validate(&p)
+		return c, p.err()
 	}
+	c.defaults()
+	c.resolve(filepath.Dir(path), env, p)
+	c.validate(p)
 	return c, p.err()
+}
+
+// Locate adds the lines to mistakes that other rooms found in the configuration:
+// those whose errors begin with a field, such as "tools.reports.objects: …".
+func (c *Config) Locate(err error) error {
+	if err == nil || c.root == nil {
+		return err
+	}
+	p := &problems{path: c.File, root: c.root}
+	for _, one := range each(err) {
+		field, text, ok := strings.Cut(one.Error(), ": ")
+		if name, is := strings.CutPrefix(field, "model "); is {
+			field = "models." + name
+		}
+		at, found := p.read(field)
+		if !ok || !found {
+			return err // something else than the file is wrong
+		}
+		p.add(at, "%s", text)
+	}
+	return p.err()
 }
 
 func (c *Config) defaults() {
@@ -131,26 +161,22 @@ func revision(src []byte) string {
 	return "cfg_" + hex.EncodeToString(sum[:8])
 }
 
-// kindOf finds a kind of provider by its name.
-func kindOf(name string) (provider.Kind, bool) {
-	for _, k := range provider.Kinds() {
-		if k.Name == name {
-			return k, true
-		}
-	}
-	return provider.Kind{}, false
-}
-
-// Bare is the configuration without a file: the providers whose credentials are
-// in the environment.
+// Bare is the configuration without a file: the providers whose credentials, or
+// whose addresses, are in the environment, under the names that the providers' own
+// SDKs give them.
 func Bare(env func(string) (string, bool)) *Config {
 	c := &Config{Version: 1, Providers: map[string]provider.Options{}, AnyModel: true}
 	c.defaults()
+	said := "bare"
 	for _, k := range provider.Kinds() {
-		if key, ok := env(k.KeyEnv); ok && key != "" {
-			c.Providers[k.Name] = provider.Options{Kind: k.Name, Key: key}
+		key, _ := env(k.KeyEnv)
+		address, _ := env(k.AddressEnv)
+		if key == "" && address == "" {
+			continue
 		}
+		c.Providers[k.Name] = provider.Options{Kind: k.Name, Key: key, Endpoint: address}
+		said += " " + k.Name + "=" + address
 	}
-	c.Revision = revision([]byte("bare"))
+	c.Revision = revision([]byte(said))
 	return c
 }

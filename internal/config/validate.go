@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/skein-run/skein/internal/budget"
 	"github.com/skein-run/skein/internal/catalog"
+	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/provider"
@@ -22,27 +24,24 @@ import (
 func (c *Config) resolve(dir string, env func(string) (string, bool), p *problems) {
 	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
 		o := c.Providers[name]
-		field := "providers." + name + ".key"
-		switch {
-		case strings.HasPrefix(o.Key, "env:"):
-			v, ok := env(strings.TrimPrefix(o.Key, "env:"))
-			if !ok || v == "" {
-				p.add(field, "the environment variable %s is not set", strings.TrimPrefix(o.Key, "env:"))
+		f := field("providers", name, "key")
+		if variable, ok := strings.CutPrefix(o.Key, "env:"); ok {
+			if o.Key, _ = env(variable); o.Key == "" {
+				p.add(f, "the environment variable %s is not set", variable)
 			}
-			o.Key = v
-		case strings.HasPrefix(o.Key, "file:"):
-			b, err := os.ReadFile(under(dir, strings.TrimPrefix(o.Key, "file:")))
+		} else if path, ok := strings.CutPrefix(o.Key, "file:"); ok {
+			secret, err := os.ReadFile(under(dir, path))
 			if err != nil {
-				p.add(field, "the secret cannot be read: %v", err)
+				p.add(f, "the secret cannot be read: %v", err)
 			}
-			o.Key = strings.TrimSpace(string(b))
-		case o.Key == "":
-			if k, ok := kindOf(o.Kind); ok {
+			if o.Key = strings.TrimSpace(string(secret)); o.Key == "" && err == nil {
+				p.add(f, "the file %s is empty", under(dir, path))
+			}
+		} else {
+			if k, ok := kindOf(o.Kind); ok && o.Key == "" {
 				o.Key, _ = env(k.KeyEnv)
-				if o.Key == "" && o.Endpoint == "" {
-					p.add("providers."+name, "has no credential: set %s, or give key: env:NAME or file:PATH", k.KeyEnv)
-				}
 			}
+			c.validateProvider(name, o, p)
 		}
 		c.Providers[name] = o
 	}
@@ -88,63 +87,123 @@ func (c *Config) validate(p *problems) {
 	switch c.Version {
 	case 1:
 	case 0:
-		p.add("version", "is missing; write `version: 1`")
+		p.add(field("version"), "is missing; write `version: 1`")
 	default:
-		p.add("version", "is %d, and this release reads 1", c.Version)
+		p.add(field("version"), "is %d, and this release reads 1", c.Version)
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		p.add("listen", "%q is no address; want host:port, such as %s", c.Listen, DefaultListen)
+		p.add(field("listen"), "%q is no address; want host:port, such as %s", c.Listen, DefaultListen)
 	}
-	if c.Gateway.MaxBody < 0 {
-		p.add("gateway.max_body", "%d is less than nothing", c.Gateway.MaxBody)
+	for name, n := range map[string]int64{
+		"max_body": c.Gateway.MaxBody, "body_budget": c.Gateway.BodyBudget, "body_wait": int64(c.Gateway.BodyWait),
+		"body_timeout": int64(c.Gateway.BodyTimeout), "write_timeout": int64(c.Gateway.WriteTimeout),
+	} {
+		notNegative(p, field("gateway", name), n)
 	}
-	c.validateProviders(p)
+	notNegative(p, field("engine", "model_calls"), int64(c.Engine.ModelCalls))
+	notNegative(p, field("engine", "effects"), int64(c.Engine.Effects))
+	notNegative(p, field("drain"), int64(c.Drain))
 	c.validateModels(p)
 	c.validateAgents(p)
-	for i, b := range c.Budgets {
-		if _, err := b.Parsed(); err != nil {
-			p.add(fmt.Sprintf("budgets[%d]", i), "%v", err)
-		}
-	}
+	c.validateBudgets(p)
 	for _, name := range slices.Sorted(maps.Keys(c.Prices)) {
+		f := field("prices", name)
 		if _, err := c.Prices[name].Prices(); err != nil {
-			p.add("prices."+name, "%v", err)
+			p.add(f, "%v", err)
 		}
 		if !c.hasUpstream(name) {
-			p.add("prices."+name, "no deployment has this provider/upstream, so the price has no effect")
+			p.add(f, "no deployment has this provider/upstream, so the price has no effect")
 		}
 	}
 }
 
-func (c *Config) validateProviders(p *problems) {
+// CheckListen says whether clients can be served on the address, and that no provider
+// is at it: a program that has OPENAI_BASE_URL set for Skein's clients would have
+// Skein ask itself.
+func (c *Config) CheckListen() error {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %q is not an address; write host:port, such as %s", c.Listen, DefaultListen)
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
 		o := c.Providers[name]
-		if _, ok := kindOf(o.Kind); !ok {
-			p.add("providers."+name+".kind", "%q is unknown; want one of %s", o.Kind, strings.Join(provider.KindNames(), ", "))
+		u, err := url.Parse(o.Endpoint)
+		if err != nil || u.Port() != port || port == "0" || u.Hostname() != host && !(isLoopback(u.Hostname()) && isLoopback(host)) {
+			continue
 		}
+		mend := "name the provider's own address"
+		if k, ok := kindOf(o.Kind); ok && c.File == "" {
+			mend = "unset " + k.AddressEnv + " where Skein is started; it is for Skein's clients"
+		}
+		return fmt.Errorf("provider %s is at %s, which is Skein's own address, so that it would ask itself: %s", name, o.Endpoint, mend)
 	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func notNegative(p *problems, f at, n int64) {
+	if n < 0 {
+		p.add(f, "is less than nothing; leave it out for the default")
+	}
+}
+
+// validateProvider makes a provider of the row, which sends nothing, and takes
+// what it says.
+func (c *Config) validateProvider(name string, o provider.Options, p *problems) {
+	made, err := provider.New(name, o)
+	if err != nil {
+		text := strings.TrimPrefix(err.Error(), "provider "+name+": ")
+		f := field("providers", name)
+		if word, _, _ := strings.Cut(text, " "); slices.Contains([]string{"kind", "endpoint", "dialect", "key", "max_in_flight"}, word) {
+			f, text = f.key(word), strings.TrimPrefix(text, word+" ")
+		}
+		p.add(f, "%s", text)
+		return
+	}
+	_ = made.Close() // it has no connection yet
 }
 
 func (c *Config) validateModels(p *problems) {
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		m := c.Models[name]
-		field := "models." + name
+		f := field("models", name)
 		if m.Policy != "" && m.Policy != "priority" {
-			p.add(field+".policy", "%q is unknown; want priority", m.Policy)
+			p.add(f.key("policy"), "%q is unknown; want priority", m.Policy)
 		}
 		if m.Lossy != "" && m.Lossy != "refuse" && m.Lossy != "allow" {
-			p.add(field+".lossy", "%q is unknown; want refuse or allow", m.Lossy)
+			p.add(f.key("lossy"), "%q is unknown; want refuse or allow", m.Lossy)
+		}
+		notNegative(p, f.key("output_cap"), m.OutputCap)
+		notNegative(p, f.key("attempts"), int64(m.Attempts))
+		for name, d := range map[string]time.Duration{"deadline": m.Deadline, "first_content": m.FirstContent, "idle": m.Idle, "prelude_wait": m.PreludeWait} {
+			notNegative(p, f.key(name), int64(d))
 		}
 		if len(m.Deployments) == 0 {
-			p.add(field+".deployments", "is empty; list at least one {provider: …, upstream: …}")
+			p.add(f.key("deployments"), "is empty; list at least one {provider: …, upstream: …}")
 		}
+		first := map[string]int{}
 		for i, d := range m.Deployments {
-			at := fmt.Sprintf("%s.deployments[%d]", field, i)
+			f := f.key("deployments").index(i)
 			if _, ok := c.Providers[d.Provider]; !ok {
-				p.add(at+".provider", "%q is none of the providers; there are: %s", d.Provider, list(c.Providers))
+				p.add(f.key("provider"), "%q is none of the providers; there are: %s", d.Provider, list(c.Providers))
 			}
 			if d.Upstream == "" {
-				p.add(at+".upstream", "is missing; write the provider's own name for the model")
+				p.add(f.key("upstream"), "is missing; write the provider's own name for the model")
+			}
+			called := d.Name
+			if called == "" {
+				called = dispatch.Name(d.Provider, d.Upstream, d.Region)
+			}
+			if _, twice := first[called]; twice {
+				p.add(f, "%s is listed twice; take one out, or give it another name", called)
+			}
+			first[called] = i
+			for name, n := range map[string]int64{"max_in_flight": int64(d.MaxInFlight), "context": d.Context, "max_output": d.MaxOutput} {
+				notNegative(p, f.key(name), n)
 			}
 		}
 	}
@@ -153,17 +212,64 @@ func (c *Config) validateModels(p *problems) {
 func (c *Config) validateAgents(p *problems) {
 	for _, name := range slices.Sorted(maps.Keys(c.Agents)) {
 		a := c.Agents[name]
-		if _, ok := c.Models[a.Model]; a.Model != "" && !ok && !strings.Contains(a.Model, "/") {
-			p.add("agents."+name+".model", "%q is none of the models; there are: %s", a.Model, list(c.Models))
+		f := field("agents", name)
+		if _, ok := c.Models[a.Model]; !ok && a.Model != "" {
+			p.add(f.key("model"), "%q is none of the models; there are: %s", a.Model, list(c.Models))
 		}
-		if _, err := engine.ParseGoal(name, a.Goal); err != nil {
-			p.add("agents."+name+".goal", "%v", err)
+		if a.Model == "" {
+			p.add(f.key("model"), "is missing; there are: %s", list(c.Models))
 		}
+		if a.Goal == "" {
+			p.add(f.key("goal"), "is missing; say in words what a run is to achieve")
+		} else if _, err := engine.ParseGoal(name, a.Goal); err != nil {
+			p.add(f.key("goal"), "%v", err)
+		}
+		if b := a.Limits.Budget; b != "" {
+			if m, err := money.ParseWithCurrency(b); err != nil {
+				p.add(f.key("limits").key("budget"), "%v", err)
+			} else if m.Sign() <= 0 {
+				p.add(f.key("limits").key("budget"), "%q is nothing; leave it out for no limit", b)
+			}
+		}
+		notNegative(p, f.key("limits").key("steps"), int64(a.Limits.Steps))
+		notNegative(p, f.key("limits").key("time"), int64(a.Limits.Time))
+		notNegative(p, f.key("output_cap"), a.OutputCap)
 		for i, t := range a.Tools {
 			if _, ok := c.Tools[t]; !ok && !tool.IsBuiltin(t) {
-				p.add(fmt.Sprintf("agents.%s.tools[%d]", name, i), "%q is none of the tools; there are: %s, and the built-in %s",
+				p.add(f.key("tools").index(i), "%q is none of the tools; there are: %s, and the built-in %s",
 					t, list(c.Tools), strings.Join(tool.Builtins(), ", "))
 			}
+		}
+	}
+}
+
+// validateBudgets defines all of them as the process will, because a limit can be
+// right by itself and wrong beside another.
+func (c *Config) validateBudgets(p *problems) {
+	together := budget.New()
+	for i, b := range c.Budgets {
+		l, err := b.Parsed()
+		if err == nil {
+			err = together.Define(l)
+		}
+		if err != nil {
+			p.add(field("budgets").index(i), "%v", err)
+			continue
+		}
+		kind, name, _ := strings.Cut(b.Scope, ":")
+		f := field("budgets").index(i).key("scope")
+		switch kind {
+		case "team", "project", "key", "customer":
+		case "org":
+			if name != budget.DefaultOrg {
+				p.add(f, "%q is no org, so the limit has no effect; want org:%s", name, budget.DefaultOrg)
+			}
+		case "agent":
+			if _, ok := c.Agents[name]; !ok {
+				p.add(f, "%q is none of the agents, so the limit has no effect; there are: %s", name, list(c.Agents))
+			}
+		default:
+			p.add(f, "%q has no effect; want org:, team:, project:, key:, customer: or agent: and a name", b.Scope)
 		}
 	}
 }
@@ -177,6 +283,16 @@ func (c *Config) hasUpstream(name string) bool {
 		}
 	}
 	return false
+}
+
+// kindOf finds a kind of provider by its name.
+func kindOf(name string) (provider.Kind, bool) {
+	for _, k := range provider.Kinds() {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return provider.Kind{}, false
 }
 
 func list[V any](m map[string]V) string {

@@ -12,15 +12,20 @@ import (
 	"github.com/skein-run/skein/internal/agent"
 	"github.com/skein-run/skein/internal/api"
 	"github.com/skein-run/skein/internal/fakecloud"
+	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/show"
 )
 
 // judgement is what the stand-ins' log says of what Skein says.
 type judgement struct {
-	runs     []*api.Run
+	runs     []*show.Whole
 	bill     *api.Bill
-	booked   int // unknown and estimated entries that the usage export settled
+	findings map[string]finding // by company, as the table has them
+	log      []fakecloud.Line
+	usage    []fakecloud.Consumed
+	unsure   int // entries that the kill or a broken answer hid the outcome of
 	mistakes []string
 }
 
@@ -28,51 +33,58 @@ func (j *judgement) wrong(format string, args ...any) {
 	j.mistakes = append(j.mistakes, fmt.Sprintf(format, args...))
 }
 
-// judge settles what the kill left unknown, holds everything against the
-// stand-ins' log, and tells the result.
-func (t *tour) judge(ctx context.Context, ids []string) error {
-	c := t.client()
-	defer c.Close()
-	j := &judgement{}
-	usage, err := t.fake.usage(ctx)
-	if err != nil {
-		return err
-	}
-	log, err := t.fake.log(ctx)
-	if err != nil {
-		return err
-	}
-	if j.bill, err = c.Bill(ctx, api.BillQuery{}); err != nil {
-		return err
-	}
-	if j.booked, err = confirm(ctx, c, j.bill, usage); err != nil {
-		return err
-	}
-	if j.bill, err = c.Bill(ctx, api.BillQuery{}); err != nil {
-		return err
-	}
-	for _, id := range ids {
-		run, err := c.Run(ctx, id)
-		if err != nil {
-			return err
-		}
-		j.runs = append(j.runs, run)
-	}
+// judge holds everything that Skein says against the stand-ins' log, and tells the
+// result.
+func (t *tour) judge(j *judgement) error {
 	t.timelines(j)
-	if err := t.findings(ctx, j, log); err != nil {
-		return err
-	}
-	t.sums(j)
-	if !t.Real {
-		t.quantities(j, usage)
-	}
+	t.outcomes(j)
 	t.budget(j)
+	t.sums(j)
+	t.billTables(j)
+	if !t.Real {
+		t.quantities(j)
+	}
 	return t.end(j)
 }
 
+// evidence collects what both sides say, once what the kill left unknown is settled.
+func (t *tour) evidence(ctx context.Context) (*judgement, error) {
+	c := t.client()
+	defer c.Close()
+	j := &judgement{findings: map[string]finding{}}
+	var err error
+	if j.usage, err = t.fake.usage(ctx); err != nil {
+		return nil, err
+	}
+	if j.log, err = t.fake.log(ctx); err != nil {
+		return nil, err
+	}
+	if j.bill, err = c.Bill(ctx, api.BillQuery{}); err != nil {
+		return nil, err
+	}
+	if j.unsure, err = t.confirm(ctx, c, j.bill, j.usage); err != nil {
+		return nil, err
+	}
+	if j.bill, err = c.Bill(ctx, api.BillQuery{}); err != nil {
+		return nil, err
+	}
+	for _, id := range t.ids {
+		run, err := show.ReadWhole(ctx, c, id)
+		if err != nil {
+			return nil, err
+		}
+		j.runs = append(j.runs, run)
+		if j.findings[t.names[id]], err = t.fake.finding(ctx, t.names[id]); err != nil {
+			return nil, err
+		}
+	}
+	return j, nil
+}
+
 // confirm books what unknown and estimated entries really were. The export is
-// complete, so an entry that it does not name consumed nothing.
-func confirm(ctx context.Context, c *api.Client, b *api.Bill, usage []fakecloud.Consumed) (int, error) {
+// complete, so an entry that it does not name consumed nothing; what a real model
+// consumed only its provider knows.
+func (t *tour) confirm(ctx context.Context, c *api.Client, b *api.Bill, usage []fakecloud.Consumed) (int, error) {
 	real := map[string]map[string]int64{}
 	for _, u := range usage {
 		real[u.ID] = u.Readings
@@ -82,7 +94,8 @@ func confirm(ctx context.Context, c *api.Client, b *api.Bill, usage []fakecloud.
 	for i := range b.Lines {
 		l := &b.Lines[i]
 		id := entryOf(l.ID)
-		if seen[id] || !slices.Contains(l.Marks, price.MarkUnknown) && !slices.Contains(l.Marks, price.MarkEstimated) {
+		unsure := slices.Contains(l.Marks, price.MarkUnknown) || slices.Contains(l.Marks, price.MarkEstimated)
+		if seen[id] || !unsure || t.Real && l.Kind == ledger.Attempt {
 			continue
 		}
 		seen[id] = true
@@ -112,12 +125,12 @@ func entryOf(line string) string {
 	return strings.TrimSuffix(id, "/c")
 }
 
-// findings shows that each finding was written once, each notice sent once, and
+// outcomes shows that each finding was written once, each notice sent once, and
 // that the answers are right.
-func (t *tour) findings(ctx context.Context, j *judgement, log []fakecloud.Line) error {
+func (t *tour) outcomes(j *judgement) {
 	puts, asked, sent, notices := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
-	for i := range log {
-		ln := &log[i]
+	for i := range j.log {
+		ln := &j.log[i]
 		company := t.companyOf(ln.Command)
 		switch {
 		case ln.Service == "table" && ln.Op == "put":
@@ -136,32 +149,38 @@ func (t *tour) findings(ctx context.Context, j *judgement, log []fakecloud.Line)
 	t.say("%-10s  %-8s %-9s %-18s %-20s %s", "company", "run", "verdict", "written (asked)", "notified (asked)", "checked against the published figures")
 	for _, run := range j.runs {
 		company := t.names[run.ID]
-		f, err := t.fake.finding(ctx, company)
-		if err != nil {
-			return err
+		verdict, check, note := "-", "no finding", ""
+		if company == poor && run.Status == agent.Stopped {
+			note = "; it stopped at its budget, see below"
 		}
-		verdict, check := "-", "no finding: "+run.Reason
-		if f != nil {
+		if f := j.findings[company]; f != nil {
 			verdict, check = fmt.Sprint(f["verdict"]), "right"
 			if err := analyst.Check(company, f); err != nil {
 				check = "WRONG: " + err.Error()
-				j.wrong("the finding of %s: %v", company, err)
 			}
 		}
 		t.say("%-10s  %-8s %-9s %-18s %-20s %s", company, run.Status, verdict,
-			fmt.Sprintf("%d (%d)", puts[company], asked[company]), fmt.Sprintf("%d (%d)", sent[company], notices[company]), check)
-		want := 1
-		if run.Status != agent.Done {
-			want = min(puts[company], 1)
+			fmt.Sprintf("%d (%d)", puts[company], asked[company]), fmt.Sprintf("%d (%d)", sent[company], notices[company]), check+note)
+		if puts[company] > 1 || sent[company] > 1 {
+			j.wrong("%s: %s written and %s sent, want one of each at most", company, count(puts[company], "finding"), count(sent[company], "notice"))
 		}
-		if puts[company] != want || sent[company] > 1 || run.Status == agent.Done && sent[company] != 1 {
-			j.wrong("%s: %d findings written and %d notices sent, want one of each", company, puts[company], sent[company])
+		if t.Real {
+			continue // what a real model finds, and whether it comes to an end, is not Skein's
 		}
-		if run.Status != agent.Done && !(company == poor && run.Status == agent.Stopped) {
+		done := run.Status == agent.Done
+		if done && (puts[company] != 1 || sent[company] != 1) {
+			j.wrong("%s: %s written and %s sent, want one of each", company, count(puts[company], "finding"), count(sent[company], "notice"))
+		}
+		if check != "right" && (done || j.findings[company] != nil) {
+			j.wrong("the finding of %s: %s", company, check)
+		}
+		if !done && (company != poor || run.Status != agent.Stopped) {
 			j.wrong("the run for %s ended %s: %s", company, run.Status, run.Reason)
 		}
 	}
-	return nil
+	if t.Real && !slices.ContainsFunc(j.runs, func(r *show.Whole) bool { return r.Status == agent.Done }) {
+		j.wrong("no run came to its end; the first one %s: %s", j.runs[0].Status, j.runs[0].Reason)
+	}
 }
 
 func (t *tour) companyOf(command string) string {
@@ -186,20 +205,21 @@ func (t *tour) sums(j *judgement) {
 		}
 		sums[l.Currency] = sums[l.Currency].Add(cost)
 	}
-	t.say("\n== the bill: %d lines, priced as if the objects were in S3, the table in DynamoDB and the topic in SNS ==\n", len(j.bill.Lines))
-	t.billTable(j)
 	for _, total := range j.bill.Totals {
 		if got := sums[total.Currency].Decimal(); got != total.Cost {
 			j.wrong("the lines add up to %s %s, and the total says %s", got, total.Currency, total.Cost)
 		}
+		delete(sums, total.Currency)
+	}
+	for currency, sum := range sums {
+		j.wrong("the lines add up to %s, and there is no total in %s", sum, currency)
 	}
 }
 
 // quantities holds what was booked against what the stand-ins logged, id by id.
-func (t *tour) quantities(j *judgement, usage []fakecloud.Consumed) {
+func (t *tour) quantities(j *judgement) {
 	type at struct{ id, meter string }
 	booked, served := map[at]int64{}, map[at]int64{}
-	local := map[string]bool{}
 	for i := range j.bill.Lines {
 		l := &j.bill.Lines[i]
 		n, err := strconv.ParseInt(l.Quantity, 10, 64)
@@ -208,12 +228,11 @@ func (t *tour) quantities(j *judgement, usage []fakecloud.Consumed) {
 			continue
 		}
 		if l.Cloud == "local" { // what never left this machine, no service has logged
-			local[string(l.Meter)] = true
 			continue
 		}
 		booked[at{entryOf(l.ID), string(l.Meter)}] += n
 	}
-	for _, u := range usage {
+	for _, u := range j.usage {
 		for m, n := range u.Readings {
 			served[at{u.ID, m}] += n
 		}
@@ -236,14 +255,17 @@ func (t *tour) quantities(j *judgement, usage []fakecloud.Consumed) {
 	t.say("\n== what was booked, and what the stand-in services logged, retries included ==\n")
 	t.say("%-16s %12s %12s", "meter", "booked", "logged")
 	for _, m := range slices.Sorted(maps.Keys(meters)) {
+		if meters[m] == [3]int64{0, 0, meters[m][2]} {
+			continue // a bound that came to nothing
+		}
 		sign := "equal"
 		if meters[m][0] != meters[m][1] {
 			sign = "DIFFERENT"
 		}
 		t.say("%-16s %12d %12d  %s", m, meters[m][0], meters[m][1], sign)
 	}
-	t.say("(attempt by attempt and effect by effect; %d whose outcome the kill or a broken answer hid were booked", j.booked)
-	t.say("at their bound, and then confirmed from the services' usage export)")
+	t.say("(compared attempt by attempt and effect by effect; the outcome of %d of them was hidden by the kill or a broken", j.unsure)
+	t.say("answer: they were booked at their bound, and then confirmed from the services' own usage export)")
 }
 
 // budget shows that the poor run stopped before its budget, not after.
@@ -252,20 +274,28 @@ func (t *tour) budget(j *judgement) {
 		if run.Limits == nil || run.Limits.Budget == nil {
 			continue
 		}
-		spent := money.Zero(money.USD)
-		for i := range j.bill.Lines {
-			if l := &j.bill.Lines[i]; l.Run == run.ID {
-				cost, err := money.Parse(l.Cost, money.USD)
-				if err == nil {
-					spent = spent.Add(cost)
-				}
-			}
+		company, limit := t.names[run.ID], *run.Limits.Budget
+		spent := run.Cost()
+		if spent.Cmp(limit) > 0 {
+			j.wrong("the run for %s spent %s of %s", company, spent, limit)
 		}
-		if spent.Cmp(*run.Limits.Budget) > 0 {
-			j.wrong("the run for %s spent %s of %s", t.names[run.ID], spent, run.Limits.Budget)
+		if company != poor {
+			continue
 		}
-		if t.names[run.ID] == poor {
-			t.say("\n%s's run was given %s and stopped at %s: %s", poor, run.Limits.Budget, spent, run.Reason)
+		if t.Real && run.Status != agent.Stopped {
+			t.say("\n%s's run was given %s and ended %s with %s spent: this model's prices are lower than that.", company, limit, run.Status, spent)
+			continue
 		}
+		if run.Status != agent.Stopped || !strings.HasPrefix(run.Reason, "budget: ") {
+			j.wrong("the run for %s, with %s, ended %s: %s", company, limit, run.Status, run.Reason)
+			continue
+		}
+		t.say("\n== the budget ==\n")
+		t.say("%s's run was given %s and stopped in good order after %s, with %s spent.", company, limit, count(run.Steps, "step"), spent)
+		t.say("Why: %s.", strings.TrimPrefix(show.Reason(run.Reason), "budget: "))
+		if !strings.Contains(run.Reason, spent.Decimal()+" ") {
+			t.say("(What had been cut off counted at its bound then; the services' own export has said since that it was less.)")
+		}
+		t.say("Nothing was overspent, and nothing was left half done.")
 	}
 }

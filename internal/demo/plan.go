@@ -1,11 +1,15 @@
 package demo
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	analyst "github.com/skein-run/skein/examples/analyst"
+	"github.com/skein-run/skein/internal/catalog"
 	"github.com/skein-run/skein/internal/fakecloud"
 	"github.com/skein-run/skein/internal/money"
 )
@@ -16,54 +20,90 @@ type plan struct {
 	companies []string
 	model     []byte // the providers and models sections, for a real model
 	words     []string
+	faults    []fakecloud.Fault // ordered before the runs start
+	kills     []moment          // when Skein is killed, one after the other
+	budget    *money.Amount     // of the company that has too little
 }
 
 // newPlan takes the companies of the example, and with real the model that the
 // environment gives access to.
 func newPlan(real bool) (*plan, error) {
-	p := &plan{real: real, companies: analyst.Companies()}
-	if !real {
-		p.words = []string{
-			"models             gpt-5.1 (OpenAI format, \"azure\"), then claude-sonnet-4-5 (Anthropic format, \"aws\"): stand-ins",
-			"what goes wrong    the first provider dies in mid-answer; Skein is killed with SIGKILL; " + poor + "'s budget is too small",
-		}
-		return p, nil
+	budget := money.New(7, -2, money.USD) // too little for the second provider's last answers
+	p := &plan{real: real, companies: analyst.Companies(), budget: &budget}
+	if real {
+		*p.budget = money.New(1, -2, money.USD)
+		// A real model's answers are not the stand-in's to see.
+		p.kills = []moment{func(a *activity) bool { return a.findings >= 2 }}
+		return p, p.realModel(os.LookupEnv)
 	}
-	return p, p.realModel(os.LookupEnv)
+	p.words = []string{
+		"models             gpt-5.1 (OpenAI format, \"azure\"), then claude-sonnet-4-5 (Anthropic format, \"aws\"): stand-ins",
+		"what goes wrong    the first provider dies in mid-answer; Skein is killed with SIGKILL; " + poor + "'s budget is too small",
+	}
+	p.faults = []fakecloud.Fault{
+		// Three answers of the first provider end in the middle, and then it refuses all
+		// connections: an outage as it looks from outside.
+		{Service: "openai", Kind: fakecloud.CutOff, Match: fakecloud.Match{After: 14}, Count: 3, AfterChunks: 6},
+		{Service: "openai", Kind: fakecloud.Refuse, Match: fakecloud.Match{After: 17}},
+	}
+	// A kill hurts most when something was written and answers are in mid-stream.
+	p.kills = []moment{func(a *activity) bool { return a.findings >= 2 && a.answering >= 2 }}
+	return p, nil
 }
 
 // realModel finds a real model: an OpenAI-compatible address, else a key.
 func (p *plan) realModel(env func(string) (string, bool)) error {
-	var providers, deployments []string
-	name := func(variable, fallback string) string {
-		if v, ok := env(variable); ok && v != "" {
-			return v
-		}
-		return fallback
+	var providers, deployments, prices []string
+	given := func(variable string) string {
+		v, _ := env(variable)
+		return v
 	}
-	if base, ok := env("OPENAI_BASE_URL"); ok && base != "" {
+	deployment := func(provider, upstream string) {
+		deployments = append(deployments, fmt.Sprintf("      - {provider: %s, upstream: %q}", provider, upstream))
+	}
+	model := cmp.Or(given("OPENAI_MODEL"), "gpt-5-mini")
+	if base := given("OPENAI_BASE_URL"); base != "" {
 		providers = append(providers, fmt.Sprintf("  openai: {kind: openai, endpoint: %q, key: \"${OPENAI_API_KEY:-none}\"}", base))
-		deployments = append(deployments, fmt.Sprintf("      - {provider: openai, upstream: %q}", name("OPENAI_MODEL", "gpt-5-mini")))
-	} else if key, ok := env("OPENAI_API_KEY"); ok && key != "" {
+		deployment("openai", model)
+		free, err := unknownPrice(model)
+		if err != nil {
+			return err
+		}
+		if free {
+			prices = append(prices, fmt.Sprintf("  %q: {input: \"0\", output: \"0\"}", "openai/"+model))
+		}
+	} else if given("OPENAI_API_KEY") != "" {
 		providers = append(providers, "  openai: {kind: openai}")
-		deployments = append(deployments, fmt.Sprintf("      - {provider: openai, upstream: %q}", name("OPENAI_MODEL", "gpt-5-mini")))
+		deployment("openai", model)
 	}
-	if key, ok := env("ANTHROPIC_API_KEY"); ok && key != "" {
+	if given("ANTHROPIC_API_KEY") != "" {
 		providers = append(providers, "  anthropic: {kind: anthropic}")
-		deployments = append(deployments, fmt.Sprintf("      - {provider: anthropic, upstream: %q}", name("ANTHROPIC_MODEL", "claude-haiku-4-5")))
+		deployment("anthropic", cmp.Or(given("ANTHROPIC_MODEL"), "claude-haiku-4-5"))
 	}
 	if len(providers) == 0 {
-		return fmt.Errorf("a real model needs OPENAI_API_KEY, ANTHROPIC_API_KEY, or OPENAI_BASE_URL of something OpenAI-compatible (with OPENAI_MODEL)")
+		return errors.New("a real model needs OPENAI_API_KEY, ANTHROPIC_API_KEY, or OPENAI_BASE_URL of something OpenAI-compatible (with OPENAI_MODEL)")
 	}
-	p.model = []byte("providers:\n" + strings.Join(providers, "\n") + "\n\nmodels:\n  smart:\n    policy: priority\n    deployments:\n" + strings.Join(deployments, "\n") + "\n")
-	p.words = []string{
-		"models             " + strings.Join(deployments, ", "),
-		"what goes wrong    Skein is killed with SIGKILL; " + poor + "'s budget is too small",
+	p.words = []string{"models             " + strings.ReplaceAll(strings.TrimSpace(strings.Join(deployments, "")), "      - ", ", ")}
+	conf := "providers:\n" + strings.Join(providers, "\n") + "\n\nmodels:\n  smart:\n    policy: priority\n    deployments:\n" + strings.Join(deployments, "\n") + "\n"
+	if len(prices) > 0 {
+		conf += "\nprices:\n" + strings.Join(prices, "\n") + "\n"
+		p.words = append(p.words, "prices             "+model+" is in no price list: taken as free, as on a machine of your own")
 	}
+	p.words = append(p.words, "what goes wrong    Skein is killed with SIGKILL; "+poor+"'s budget is small")
+	p.model = []byte(conf)
 	return nil
 }
 
-func (p *plan) intro() []string { return p.words }
+// unknownPrice reports whether no price list has a model: under a budget it would
+// be refused.
+func unknownPrice(model string) (bool, error) {
+	c, err := catalog.Load()
+	if err != nil {
+		return false, fmt.Errorf("load the catalog: %w", err)
+	}
+	_, known := c.Card("openai", model, time.Now())
+	return !known, nil
+}
 
 // config is the example's configuration, for these stand-ins.
 func (p *plan) config(address string) ([]byte, error) {
@@ -82,23 +122,4 @@ func (p *plan) config(address string) ([]byte, error) {
 		conf = conf[:from+1] + string(p.model) + conf[to:]
 	}
 	return []byte(conf), nil
-}
-
-// faults are what is ordered before the runs start.
-func (p *plan) faults() []fakecloud.Fault {
-	if p.real {
-		return nil
-	}
-	return []fakecloud.Fault{
-		// Three answers of the first provider end in the middle, then it refuses all
-		// connections for a while: an outage as it looks from outside.
-		{Service: "openai", Kind: fakecloud.CutOff, Match: fakecloud.Match{After: 14}, Count: 3, AfterChunks: 6},
-		{Service: "openai", Kind: fakecloud.Refuse, Match: fakecloud.Match{After: 17}, Count: 12},
-	}
-}
-
-// tooLittle is a budget that ends in the middle of the work.
-func (p *plan) tooLittle() *money.Amount {
-	a := money.New(2, -2, money.USD)
-	return &a
 }

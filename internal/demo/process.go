@@ -19,14 +19,13 @@ type process struct {
 }
 
 // start runs this program with other arguments; what it says goes to a file.
-func start(name, exe, dir string, env []string, args ...string) (*process, error) {
+func start(name, exe, dir string, args ...string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	cmd := exec.Command(exe, args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(os.Environ(), env...)
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), log.Close())
@@ -66,23 +65,48 @@ func (p *process) stop(grace time.Duration) {
 	}
 }
 
-// until asks again and again, until ready says yes, the process ends or time is up.
-func (p *process) until(ctx context.Context, what string, ready func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+// soon is how long a process may take to start.
+const soon = 30 * time.Second
+
+// until waits until the process is ready to do what it is wanted to, or has ended.
+func (p *process) until(ctx context.Context, what string, limit time.Duration, ready func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !ready() {
+	var gone error
+	err := poll(ctx, func() bool {
 		select {
 		case err := <-p.done:
 			p.done <- err
-			return fmt.Errorf("%s ended instead of %s: %w; see %s.log", p.name, what, err, p.name)
+			gone = fmt.Errorf("%s ended before it could %s: %w", p.name, what, err)
+			if err == nil {
+				gone = fmt.Errorf("%s ended before it could %s", p.name, what)
+			}
+			return true
+		default:
+			return ready()
+		}
+	})
+	switch {
+	case gone != nil:
+		return gone
+	case err != nil:
+		return fmt.Errorf("wait for %s to %s: %w", p.name, what, err)
+	}
+	return nil
+}
+
+// poll asks again and again until the answer is yes or ctx ends.
+func poll(ctx context.Context, yes func() bool) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !yes() {
+		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w", what, ctx.Err())
+			return ctx.Err()
 		case <-tick.C:
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // written is the content of a small file; "" while it is not there.

@@ -13,7 +13,7 @@ import (
 )
 
 // witness asks the stand-in services what they did.
-type witness struct{ base string }
+type witness struct{ address string }
 
 // order makes a fault happen.
 func (w *witness) order(ctx context.Context, f fakecloud.Fault) error {
@@ -35,6 +35,9 @@ func (w *witness) usage(ctx context.Context) ([]fakecloud.Consumed, error) {
 	return lines[fakecloud.Consumed](w.ask(ctx, http.MethodGet, "/usage", nil))
 }
 
+// finding is what the table holds for a company.
+type finding = map[string]any
+
 // finding reads a company's finding from the table; nil where there is none.
 func (w *witness) finding(ctx context.Context, company string) (finding, error) {
 	body, err := w.ask(ctx, http.MethodGet, "/tables/findings/items/"+company, nil)
@@ -55,7 +58,7 @@ func (w *witness) finding(ctx context.Context, company string) (finding, error) 
 
 // ask sends one request; a 404 is a nil body.
 func (w *witness) ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, w.base+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+w.address+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -94,21 +97,25 @@ func lines[T any](body []byte, err error) ([]T, error) {
 	return out, sc.Err()
 }
 
-// activity is what is going on.
-type activity struct{ answering, findings, notices int }
+// activity is what is going on, as far as the log was read.
+type activity struct {
+	answering, findings, notices int
 
-// ready says whether a kill now would hurt: something was written, and answers
-// are in mid-stream. A real model is not the stand-in's to see.
-func (a activity) ready(real bool) bool {
-	return a.findings >= 2 && (real || a.answering >= 2)
+	lines int // of the log
+	asked int // how often it was read
 }
 
-func (w *witness) busy(ctx context.Context) (activity, error) {
-	var a activity
-	log, err := w.log(ctx)
+// moment says whether now is the time to kill.
+type moment func(*activity) bool
+
+// follow reads what the log has had since the last time.
+func (w *witness) follow(ctx context.Context, a *activity) error {
+	log, err := lines[fakecloud.Line](w.ask(ctx, http.MethodGet, fmt.Sprintf("/log?after=%d", a.lines), nil))
 	if err != nil {
-		return a, err
+		return err
 	}
+	a.asked++
+	a.lines += len(log)
 	for i := range log {
 		switch ln := &log[i]; {
 		case ln.Event == "begin":
@@ -121,5 +128,5 @@ func (w *witness) busy(ctx context.Context) (activity, error) {
 			a.notices++
 		}
 	}
-	return a, nil
+	return nil
 }

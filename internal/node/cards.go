@@ -104,11 +104,11 @@ func (c *cards) resource(r tool.Resource, now time.Time) (*price.Card, bool) {
 
 // rate prices a reading of an entry as it would have been priced at the time, for
 // whatever is confirmed later.
-func (c *cards) rate(e *ledger.Entry, r price.Reading) (price.Charge, error) {
+func (c *cards) rate(e *ledger.Entry, r price.Reading, input int64) (price.Charge, error) {
 	var card *price.Card
 	if e.Kind == ledger.Attempt {
 		card, _ = c.Card(e.Deployment, e.ConsumedFrom)
 	}
-	charges := card.Rate([]price.Reading{r}, price.Options{})
+	charges := card.Rate([]price.Reading{r}, price.Options{InputTokens: input})
 	return charges[0], nil
 }

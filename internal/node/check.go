@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/skein-run/skein/internal/agent"
@@ -13,6 +14,7 @@ import (
 	"github.com/skein-run/skein/internal/config"
 	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/tool"
 )
 
 // CheckOptions say how far a check goes.
@@ -57,33 +59,37 @@ func (r *Report) Failed() (n int) {
 	return n
 }
 
-// Check builds what a configuration describes, and tries each part. An error is
-// one of the configuration itself; what cannot be reached is in the report.
+// Check builds what a configuration describes, and tries each part, all at once. An
+// error is one of the configuration itself; what cannot be opened or reached is in
+// the report.
 func Check(ctx context.Context, c *config.Config, o CheckOptions) (*Report, error) {
 	r := &Report{Config: c.File, Revision: c.Revision}
-	tools, terr := OpenTools(c)
+	infos, err := r.providers(ctx, c, o)
+	if err != nil {
+		return nil, c.Locate(err)
+	}
+	if err := r.deployments(c, infos); err != nil {
+		return nil, err
+	}
+	tools := r.tools(ctx, c, o)
 	defer func() {
 		for _, t := range tools {
 			logged(o.Log, "close a tool", t.Close())
 		}
 	}()
-	errs := []error{terr}
+	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(c.Agents)) {
-		if terr != nil {
-			break // what its tools lack has been said
-		}
-		a, err := engine.NewAgent(name, c.Agents[name], tools)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		note := "budget " + a.Definition.Limits.Budget.String()
-		if a.Definition.Limits.Budget.IsZero() {
-			note = "no budget: a run may spend without limit"
-		}
-		r.Items = append(r.Items, CheckedItem{Kind: "agent", Name: name, OK: true, Note: note})
+		item, err := checkAgent(name, c.Agents[name], tools)
+		errs = append(errs, err)
+		r.Items = append(r.Items, item)
 	}
+	return r, c.Locate(errors.Join(errs...))
+}
+
+func (r *Report) providers(ctx context.Context, c *config.Config, o CheckOptions) (map[string]provider.Info, error) {
 	infos := map[string]provider.Info{}
+	var errs []error
+	var tries []func() CheckedItem
 	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
 		p, err := provider.New(name, c.Providers[name])
 		if err != nil {
@@ -91,25 +97,71 @@ func Check(ctx context.Context, c *config.Config, o CheckOptions) (*Report, erro
 			continue
 		}
 		infos[name] = p.Info()
-		r.Items = append(r.Items, try(ctx, o, "provider", name, p.Check))
-		logged(o.Log, "close a provider", p.Close())
+		tries = append(tries, func() CheckedItem {
+			defer func() { logged(o.Log, "close a provider", p.Close()) }()
+			return try(ctx, o, "provider", name, p.Check)
+		})
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	if err := r.deployments(c, infos); err != nil {
-		return nil, err
-	}
-	for _, name := range slices.Sorted(maps.Keys(tools)) {
-		t := tools[name]
-		item := try(ctx, o, "tool", name, t.Check)
-		item.Note = t.Resource().URL
-		for _, op := range t.Operations() {
-			item.Uses = append(item.Uses, CheckedOperation{op.Name, op.Class, op.Basis})
+	r.Items = append(r.Items, together(tries)...)
+	return infos, errors.Join(errs...)
+}
+
+// tools tries every tool of the configuration, and gives back those that are open.
+func (r *Report) tools(ctx context.Context, c *config.Config, o CheckOptions) map[string]tool.Tool {
+	opened := map[string]tool.Tool{}
+	var tries []func() CheckedItem
+	for _, name := range toolNames(c) {
+		t, err := tool.Open(name, c.Tools[name])
+		if err != nil {
+			item := CheckedItem{Kind: "tool", Name: name, Error: c.Locate(err).Error()}
+			tries = append(tries, func() CheckedItem { return item })
+			continue
 		}
-		r.Items = append(r.Items, item)
+		opened[name] = t
+		tries = append(tries, func() CheckedItem {
+			item := try(ctx, o, "tool", name, t.Check)
+			if url := t.Resource().URL; url != "" {
+				item.Note = url
+			}
+			for _, op := range t.Operations() {
+				item.Uses = append(item.Uses, CheckedOperation{op.Name, op.Class, op.Basis})
+			}
+			return item
+		})
 	}
-	return r, nil
+	r.Items = append(r.Items, together(tries)...)
+	return opened
+}
+
+// checkAgent builds an agent. That one of its tools cannot be opened has been said.
+func checkAgent(name string, o engine.AgentOptions, tools map[string]tool.Tool) (CheckedItem, error) {
+	item := CheckedItem{Kind: "agent", Name: name}
+	for _, t := range o.Tools {
+		if tools[t] == nil {
+			item.Error = "its tool " + t + " cannot be opened"
+			return item, nil
+		}
+	}
+	a, err := engine.NewAgent(name, o, tools)
+	if err != nil {
+		return item, err
+	}
+	item.OK, item.Note = true, "at most "+a.Definition.Limits.Budget.String()+" a run"
+	if a.Definition.Limits.Budget.IsZero() {
+		item.Note = "no budget: a run may spend without limit"
+	}
+	return item, nil
+}
+
+// together does all of it at the same time, and gives the outcomes in order.
+func together(tries []func() CheckedItem) []CheckedItem {
+	items := make([]CheckedItem, len(tries))
+	var wg sync.WaitGroup
+	for i, f := range tries {
+		wg.Go(func() { items[i] = f() })
+	}
+	wg.Wait()
+	return items
 }
 
 // try runs one check within its time.

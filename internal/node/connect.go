@@ -12,6 +12,7 @@ import (
 
 	"github.com/skein-run/skein/internal/api"
 	"github.com/skein-run/skein/internal/auth"
+	"github.com/skein-run/skein/internal/config"
 	"github.com/skein-run/skein/internal/store"
 )
 
@@ -30,20 +31,54 @@ const (
 // directory, if it answers; else the data itself, no further than is needed. done
 // lets go of it.
 func Connect(ctx context.Context, o Options, need Need) (s api.Service, done func(), err error) {
-	if c := dial(o.Data); c != nil {
-		return c, func() {}, nil
+	if o.Config == nil {
+		o.Config = &config.Config{}
 	}
-	switch need {
-	case ToRun, ToChange:
-		return connectOwner(ctx, o)
-	case ToAsk:
-		return nil, nil, fmt.Errorf("nobody serves the data directory %s: start `skein serve` first", o.Data)
+	deadline := time.Now().Add(ownerWait)
+	for {
+		if c := Dial(o.Data); c != nil {
+			return c, c.Close, nil
+		}
+		switch need {
+		case ToAsk:
+			return nil, nil, fmt.Errorf("nobody serves the data directory %s: start `skein serve` first", o.Data)
+		case ToRead:
+			return connectReader(ctx, o)
+		case ToChange:
+			s, done, err = connectStill(ctx, o)
+		case ToRun:
+			s, done, err = connectOwner(ctx, o)
+		}
+		if !errors.Is(err, store.ErrOwned) || time.Now().After(deadline) {
+			return s, done, err
+		}
+		// The owner is about to serve, or writes a record and leaves.
+		if err := pause(ctx, ownerPoll); err != nil {
+			return nil, nil, err
+		}
 	}
-	return connectReader(ctx, o)
 }
 
-// dial is a client of whoever owns the data directory; nil where nobody answers.
-func dial(dir string) *api.Client {
+// How long, and how often, the owner of a data directory is given a chance to
+// answer or to leave.
+const (
+	ownerWait = 5 * time.Second
+	ownerPoll = 25 * time.Millisecond
+)
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Dial is a client of whoever owns the data directory; nil where nobody answers.
+func Dial(dir string) *api.Client {
 	owner, err := store.ReadOwner(dir)
 	if err != nil {
 		return nil
@@ -56,11 +91,25 @@ func dial(dir string) *api.Client {
 	return api.DialSocket(owner.Socket)
 }
 
-// connectOwner takes the data over for as long as the verb runs. A change of a
-// run is made by the engine, so the engine is there for both.
+// connectStill takes the data over, for as long as it takes to write a record or two.
+func connectStill(ctx context.Context, o Options) (api.Service, func(), error) {
+	o.Still = true
+	n, err := Open(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n.Service(), n.Close, nil
+}
+
+// connectOwner takes the data over and performs runs, until the verb has seen what
+// it waits for.
 func connectOwner(ctx context.Context, o Options) (api.Service, func(), error) {
 	n, err := Open(ctx, o)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := n.Recover(ctx); err != nil {
+		n.Close()
 		return nil, nil, err
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))

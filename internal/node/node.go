@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,7 +44,10 @@ type Options struct {
 	// Listen serves clients on the configuration's address; without it only the
 	// data directory's socket is served.
 	Listen bool
-	Log    *slog.Logger
+	// Still performs nothing and serves nobody: records are written, and the runs go
+	// on with the next process. It needs nothing of what the configuration describes.
+	Still bool
+	Log   *slog.Logger
 }
 
 // Node is a running process.
@@ -58,7 +62,9 @@ type Node struct {
 	metrics  *telemetry.Metrics
 	health   *telemetry.Health
 	server   *gateway.Server
-	service  api.Service
+	service  *api.Local
+	recover  sync.Once
+	stopping time.Time // when the stop began
 	closers  []func()
 }
 
@@ -82,12 +88,18 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openStore(ctx); err != nil {
 		return err
 	}
-	if err := n.openTools(); err != nil {
+	if err := n.openKeysAndBudgets(ctx); err != nil {
+		return err
+	}
+	if n.o.Still {
+		return n.openStill(ctx)
+	}
+	if err := noteConfig(ctx, n.store, n.o.Config); err != nil {
 		return err
 	}
 	providers, infos, err := n.openProviders()
-	if err != nil {
-		return err
+	if err := errors.Join(err, n.openTools()); err != nil {
+		return n.o.Config.Locate(err)
 	}
 	cat, err := catalog.Load()
 	if err != nil {
@@ -97,16 +109,29 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := n.openKeysAndBudgets(ctx); err != nil {
-		return err
-	}
 	if err := n.openDispatch(providers, cat, cards); err != nil {
-		return err
+		return n.o.Config.Locate(err)
 	}
 	if err := n.openEngine(cards); err != nil {
+		return n.o.Config.Locate(err)
+	}
+	n.openService(cards)
+	return n.openServer()
+}
+
+// openStill builds what writes records, and nothing that acts on them.
+func (n *Node) openStill(ctx context.Context) error {
+	cat, err := catalog.Load()
+	if err != nil {
+		return fmt.Errorf("load the catalog: %w", err)
+	}
+	cards := &cards{catalog: cat}
+	n.startEngine(cards, nil, nil)
+	if err := n.engine.Drain(ctx); err != nil {
 		return err
 	}
-	return n.openServer(cards)
+	n.openService(cards)
+	return nil
 }
 
 func (n *Node) openStore(ctx context.Context) error {
@@ -116,9 +141,6 @@ func (n *Node) openStore(ctx context.Context) error {
 	}
 	n.store = st
 	n.later(func() { logged(n.o.Log, "close the store", st.Close()) })
-	if err := noteConfig(ctx, st, n.o.Config); err != nil {
-		return err
-	}
 	unknown, err := ledger.Recover(ctx, st, time.Now())
 	if err != nil {
 		return fmt.Errorf("book what the last process left open: %w", err)
@@ -158,18 +180,9 @@ func (n *Node) openTools() error {
 // OpenTools opens every tool of a configuration, and the built-in ones.
 func OpenTools(c *config.Config) (map[string]tool.Tool, error) {
 	ts := map[string]tool.Tool{}
-	specs := maps.Clone(c.Tools)
-	if specs == nil {
-		specs = map[string]tool.Spec{}
-	}
-	for _, name := range tool.Builtins() {
-		if _, ok := specs[name]; !ok {
-			specs[name] = tool.Spec{}
-		}
-	}
 	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(specs)) {
-		t, err := tool.Open(name, specs[name])
+	for _, name := range toolNames(c) {
+		t, err := tool.Open(name, c.Tools[name])
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -177,6 +190,13 @@ func OpenTools(c *config.Config) (map[string]tool.Tool, error) {
 		ts[name] = t
 	}
 	return ts, errors.Join(errs...)
+}
+
+// toolNames are the configuration's tools and the built-in ones.
+func toolNames(c *config.Config) []string {
+	names := slices.Concat(slices.Collect(maps.Keys(c.Tools)), tool.Builtins())
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (n *Node) openProviders() (map[string]dispatch.Upstream, map[string]provider.Info, error) {
@@ -204,6 +224,9 @@ func (n *Node) openKeysAndBudgets(ctx context.Context) error {
 	}
 	n.keys = keys
 	if n.o.Listen {
+		if err := n.o.Config.CheckListen(); err != nil {
+			return err
+		}
 		if err := auth.MayListen(n.o.Config.Listen, keys.Any()); err != nil {
 			return err
 		}
@@ -221,7 +244,7 @@ func (n *Node) openDispatch(ups map[string]dispatch.Upstream, cat *catalog.Catal
 				if !ok {
 					return dispatch.ModelFacts{}
 				}
-				return dispatch.ModelFacts{Context: m.Context, MaxOutput: m.MaxOutput}
+				return dispatch.ModelFacts{Context: m.Context, MaxOutput: m.MaxOutput, MarkedCache: m.Cache.Writes == catalog.CacheMarked}
 			},
 		},
 		Codecs: all.Codec, Cards: cards, Budget: n.budgets, Journal: n.journal(),
@@ -257,13 +280,17 @@ func (n *Node) openEngine(cards *cards) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
+	n.startEngine(cards, n.dispatch, agents)
+	return nil
+}
+
+func (n *Node) startEngine(cards *cards, calls engine.Calls, agents map[string]*engine.Agent) {
 	n.engine = engine.New(engine.Options{
-		Org: auth.DefaultOrg, Revision: n.o.Config.Revision, Store: n.journal(), Calls: n.dispatch, Budgets: n.budgets,
-		Cards: cards.resource, Codecs: all.Codec, Agents: agents, Log: n.o.Log, Now: time.Now, NewID: newID,
+		Org: auth.DefaultOrg, Revision: n.o.Config.Revision, Store: n.journal(), Calls: calls, Budgets: n.budgets,
+		Cards: cards.resource, Codecs: all.Codec, Agents: agents, Metrics: n.metrics, Log: n.o.Log, Now: time.Now, NewID: newID,
 		Slots: sched.Config{Models: n.o.Config.Engine.ModelCalls, Tools: n.o.Config.Engine.Effects},
 	})
 	n.later(n.engine.Close)
-	return nil
 }
 
 // newID is a UUIDv7 with a type's prefix: for names, never for order.
@@ -275,16 +302,23 @@ func newID(prefix string) string {
 // Service answers what the verbs and the API ask.
 func (n *Node) Service() api.Service { return n.service }
 
+// Recover goes on with the runs that had not ended, once.
+func (n *Node) Recover(ctx context.Context) (err error) {
+	n.recover.Do(func() {
+		var count int
+		if count, err = n.engine.Recover(ctx); count > 0 {
+			n.o.Log.Info("runs go on where they were", "runs", count)
+		}
+	})
+	return err
+}
+
 // Serve goes on with the runs that had not ended, and serves until ctx ends.
 func (n *Node) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	count, err := n.engine.Recover(ctx)
-	if err != nil {
+	if err := n.Recover(ctx); err != nil {
 		return err
-	}
-	if count > 0 {
-		n.o.Log.Info("runs go on where they were", "runs", count)
 	}
 	go func() {
 		select {
@@ -293,7 +327,7 @@ func (n *Node) Serve(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
-	err = n.server.Serve(ctx)
+	err := n.server.Serve(ctx)
 	if cause := context.Cause(ctx); errors.Is(cause, engine.ErrHalted) {
 		err = errors.Join(cause, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/skein-run/skein/internal/api"
 	"github.com/skein-run/skein/internal/auth"
@@ -17,12 +18,15 @@ import (
 	"github.com/skein-run/skein/internal/wire/all"
 )
 
-// openServer takes the addresses; nothing is answered before Serve.
-func (n *Node) openServer(cards *cards) error {
+func (n *Node) openService(cards *cards) {
 	n.service = &api.Local{
 		Store: n.store, Engine: n.engine, Auth: n.keys, Standing: n.budgets.standings,
 		Ledger: n.store, Rate: cards.rate, Corrected: n.budgets.corrected, Build: n.o.Version,
 	}
+}
+
+// openServer takes the addresses; nothing is answered before Serve.
+func (n *Node) openServer() error {
 	guard := &auth.Guard{Keys: n.keys}
 	n.health.Check("store", func(context.Context) error { return n.store.Broken() })
 	n.health.Check("engine", func(context.Context) error { return n.engine.Err() })
@@ -40,7 +44,7 @@ func (n *Node) openServer(cards *cards) error {
 		Metrics:  guarded(guard, n.metrics.Handler()),
 		Live:     n.health.Live(),
 		Ready:    n.health.Readiness(),
-		Stopping: n.health.Drain,
+		Stopping: n.stop,
 		Drain:    n.drain,
 		Grace:    n.o.Config.Drain,
 		Log:      n.o.Log,
@@ -50,6 +54,12 @@ func (n *Node) openServer(cards *cards) error {
 	}
 	n.server = s
 	return nil
+}
+
+// stop begins the stop.
+func (n *Node) stop() {
+	n.stopping = time.Now()
+	n.health.Drain()
 }
 
 // guarded asks for a key where one is asked for at all: figures of a business are
@@ -64,8 +74,15 @@ func guarded(g *auth.Guard, h http.Handler) http.Handler {
 	})
 }
 
-// drain lets effects and calls that are under way come to their end.
+// drain lets effects and calls that are under way come to their end, in what is
+// left of the time that the configuration gives a stop. An answer that is cut off
+// was paid for, and its run would ask again.
 func (n *Node) drain(ctx context.Context) error {
+	if until := n.stopping.Add(n.o.Config.Drain); until.After(time.Now()) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), until)
+		defer cancel()
+	}
 	err := n.engine.Drain(ctx)
 	if err != nil {
 		err = fmt.Errorf("%w; what is left goes on with the next start", err)
@@ -78,6 +95,6 @@ func (n *Node) Addr() net.Addr { return n.server.Addr() }
 
 // corrected tells the budgets what a confirmation changed.
 func (b *budgets) corrected(e *ledger.Entry) {
-	b.With(func(s *budget.State) { s.Correct(e.Cause.Org, e.Windows, e.Total()) })
+	b.With(func(s *budget.State) { s.Correct(e.Cause.Org, e.Windows, e.Counted()) })
 	b.log.Info("an entry was confirmed", slog.String("entry", e.Corrects), slog.String("difference", e.Total().String()))
 }

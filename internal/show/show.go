@@ -7,11 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/skein-run/skein/internal/api"
 	"github.com/skein-run/skein/internal/auth"
@@ -30,44 +29,38 @@ func JSON(w io.Writer, v any) error {
 
 // table writes rows in columns.
 func table(w io.Writer, rows [][]string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
-		fmt.Fprintln(t, strings.Join(r, "\t"))
+		for i, cell := range r {
+			if i > 0 {
+				fmt.Fprint(t, "\t")
+			}
+			fmt.Fprint(t, clean(cell))
+		}
+		fmt.Fprintln(t)
 	}
-	return t.Flush()
+	_ = t.Flush() // a builder takes everything
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Runs writes a list of runs.
-func Runs(w io.Writer, runs []api.Run) error {
-	if len(runs) == 0 {
-		_, err := fmt.Fprintln(w, "no runs; start one with `skein run AGENT`")
-		return err
-	}
-	rows := [][]string{{"RUN", "AGENT", "INPUT", "STATUS", "STEPS", "STARTED", "TOOK", "REASON"}}
-	for i := range runs {
-		r := &runs[i]
-		rows = append(rows, []string{
-			r.ID, r.Agent, inputs(r.Input), string(r.Status), fmt.Sprint(r.Steps),
-			r.Started.Local().Format(time.DateTime), took(r), short(r.Reason, 70),
-		})
-	}
-	return table(w, rows)
-}
-
-func inputs(in map[string]string) string {
-	var parts []string
-	for _, k := range slices.Sorted(maps.Keys(in)) {
-		parts = append(parts, k+"="+in[k])
-	}
-	return strings.Join(parts, " ")
-}
-
-func took(r *api.Run) string {
-	end := r.Updated
-	if !r.Ended.IsZero() {
-		end = r.Ended
-	}
-	return Took(end.Sub(r.Started))
+// clean is text that somebody else wrote, such as an upstream's error or a run's
+// input, as one line that does nothing to a terminal.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r) || unicode.In(r, unicode.Cf):
+			return '\uFFFD'
+		}
+		return r
+	}, s)
 }
 
 // Took is a duration with the digits that matter.
@@ -88,90 +81,13 @@ func short(s string, n int) string {
 	return s
 }
 
-// Events writes each event of a run on a line of its own, as they come.
-func Events(w io.Writer) func(api.Event) error {
-	return func(e api.Event) error {
-		_, err := fmt.Fprintln(w, Event(&e))
-		return err
-	}
-}
-
-// Event is one event on a line: when, step, what, where, how long, what it cost, what failed.
-func Event(e *api.Event) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s  ", e.At.Local().Format("15:04:05.000"))
-	if e.Step > 0 {
-		fmt.Fprintf(&b, "%3d  ", e.Step)
-	} else {
-		b.WriteString("     ")
-	}
-	b.WriteString(e.What)
-	var notes []string
-	if e.Where != "" && !strings.HasPrefix(e.What, e.Where) {
-		notes = append(notes, "at "+e.Where)
-	}
-	if e.TookMS > 0 {
-		notes = append(notes, Took(time.Duration(e.TookMS)*time.Millisecond))
-	}
-	if e.Cost != nil {
-		notes = append(notes, Money(*e.Cost))
-	}
-	if e.Attempts > 1 {
-		notes = append(notes, fmt.Sprintf("%d attempts", e.Attempts))
-	}
-	if len(notes) > 0 {
-		b.WriteString("  (" + strings.Join(notes, ", ") + ")")
-	}
-	if e.Failed != "" {
-		b.WriteString("  ! " + e.Failed)
-	}
-	if e.Status.Ended() || e.Reason != "" {
-		b.WriteString("  → " + string(e.Status))
-		if e.Reason != "" {
-			b.WriteString(": " + e.Reason)
-		}
-	}
-	return b.String()
-}
-
 // Money is an amount for reading, to a hundredth of a cent where that says
 // something, and exactly where it is less.
 func Money(a money.Amount) string {
-	if f := a.Fixed(6); strings.Trim(f, "-0.") != "" || a.IsZero() {
+	if f := a.Fixed(6); strings.Trim(f, "-0.") != "" {
 		return f + " " + a.Currency().String()
 	}
 	return a.String()
-}
-
-// Run writes a run's story.
-func Run(w io.Writer, r *api.Run) error {
-	Outcome(w, r)
-	if r.Limits != nil && r.Limits.Budget != nil {
-		fmt.Fprintf(w, "budget      %s\n", r.Limits.Budget)
-	}
-	fmt.Fprintf(w, "model       %s\nstarted     %s\n\n", r.Model, r.Started.Local().Format(time.DateTime))
-	for i := range r.Timeline {
-		if _, err := fmt.Fprintln(w, Event(&r.Timeline[i])); err != nil {
-			return err
-		}
-	}
-	for i := range r.Doubts {
-		d := &r.Doubts[i]
-		fmt.Fprintf(w, "\nin doubt: %s (%s). Look whether it happened, then\n  skein resolve %s %s done|not-done|abandon\n", d.Tool, d.Class, r.ID, d.Effect)
-	}
-	return nil
-}
-
-// Outcome writes how a run stands.
-func Outcome(w io.Writer, r *api.Run) {
-	fmt.Fprintf(w, "run         %s\nagent       %s %s\nstatus      %s", r.ID, r.Agent, inputs(r.Input), r.Status)
-	if r.Reason != "" {
-		fmt.Fprintf(w, ": %s", r.Reason)
-	}
-	fmt.Fprintf(w, "\nsteps       %d in %s\n", r.Steps, took(r))
-	if r.Cost != nil {
-		fmt.Fprintf(w, "cost        %s\n", r.Cost)
-	}
 }
 
 // Keys writes a list of keys.
