@@ -1,0 +1,303 @@
+package attack
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/skein-run/skein/internal/api"
+	"github.com/skein-run/skein/internal/fakecloud"
+	"github.com/skein-run/skein/internal/ledger"
+	"github.com/skein-run/skein/internal/money"
+	"github.com/skein-run/skein/internal/price"
+)
+
+// readings are quantities by meter.
+type readings map[string]int64
+
+// entry is a bill's lines of one attempt or effect.
+type entry struct {
+	readings readings
+	cost     money.Amount
+	key, run string
+	call     string
+	marks    []price.Mark
+	outcome  string
+}
+
+func (e *entry) unsettled() bool {
+	return slices.Contains(e.marks, price.MarkUnknown) || slices.Contains(e.marks, price.MarkEstimated)
+}
+
+// judge holds the bill against what the stand-ins logged.
+func (w *world) judge(ctx context.Context) {
+	lines := w.cloud.Log().Lines()
+	served := map[string]readings{}
+	for _, u := range fakecloud.Export(lines) {
+		served[u.ID] = u.Readings
+	}
+	w.onceOnly(lines)
+
+	before, lineCount := w.bill(ctx)
+	w.booked(before, served)
+	w.seen(ctx, before)
+
+	var todo []api.Confirmation
+	under := 0
+	for _, id := range slices.Sorted(maps.Keys(before)) {
+		e := before[id]
+		if !e.unsettled() {
+			continue
+		}
+		c := api.Confirmation{ID: id}
+		for _, m := range slices.Sorted(maps.Keys(served[id])) {
+			c.Readings = append(c.Readings, price.Reading{Meter: price.Meter(m), Quantity: served[id][m], Source: price.Reported})
+		}
+		todo = append(todo, c)
+	}
+	if len(todo) > 0 {
+		done, err := w.client.Confirm(ctx, todo)
+		w.must(err)
+		for _, r := range done.Refused {
+			w.t.Errorf("confirm %s: %s (%v)", r.ID, r.Reason, before[r.ID].readings)
+		}
+	}
+	after, _ := w.bill(ctx)
+	for id, e := range after {
+		if before[id] != nil && e.cost.Cmp(before[id].cost) > 0 {
+			under++
+			if slices.Contains(before[id].marks, price.MarkUnknown) {
+				w.t.Errorf("%s was booked at its bound of %s, and cost %s", id, before[id].cost, e.cost)
+			}
+		}
+		for m := range mergedKeys(e.readings, served[id]) {
+			if got, want := e.readings[m], served[id][m]; got != want && !local(id, after) {
+				w.t.Errorf("%s of %s: %d on the bill after it was confirmed, %d were served", m, id, got, want)
+			}
+		}
+	}
+	w.limits(ctx, after)
+	w.t.Logf("%d requests, %d calls whole; %d kills, %d stops, %d starts; %d log lines; %d entries, %d lines, %d confirmed, %d of them upwards; %d looks at the budgets; %d runs",
+		len(w.asked), w.whole(), w.kills, w.stops, w.starts, len(lines), len(after), lineCount, len(todo), under, w.samples.Load(), len(w.runs))
+	by := map[string]int{}
+	for _, a := range w.asked {
+		by[fmt.Sprint(w.keys[a.key].name, " ", a.status)]++
+	}
+	w.t.Logf("answers by key: %v", by)
+	w.again(ctx, after)
+}
+
+func (w *world) whole() (n int) {
+	for _, a := range w.asked {
+		if a.whole {
+			n++
+		}
+	}
+	return n
+}
+
+func mergedKeys(a, b readings) map[string]bool {
+	out := map[string]bool{}
+	for m := range a {
+		out[m] = true
+	}
+	for m := range b {
+		out[m] = true
+	}
+	return out
+}
+
+// local reports whether an entry is of something that no stand-in serves.
+func local(id string, all map[string]*entry) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Keys(all[id].readings)), func(m string) bool {
+		return m == string(price.MeterQueries) || m == string(price.MeterRows) || m == string(price.MeterEvals)
+	})
+}
+
+// bill reads the bill, checks that it adds up, and sorts its lines by what they
+// are of.
+func (w *world) bill(ctx context.Context) (map[string]*entry, int) {
+	b, err := w.client.Bill(ctx, api.BillQuery{})
+	w.must(err)
+	all := map[string]*entry{}
+	sums := map[string]money.Amount{}
+	ids := map[string]bool{}
+	for i := range b.Lines {
+		l := &b.Lines[i]
+		if ids[l.ID] {
+			w.t.Errorf("the line %s is there twice", l.ID)
+		}
+		ids[l.ID] = true
+		sums[l.Currency] = sums[l.Currency].Add(l.Amount())
+		id := entryOf(l.ID)
+		e := all[id]
+		if e == nil {
+			e = &entry{readings: readings{}, key: l.Key, run: l.Run, call: l.Call}
+			all[id] = e
+		}
+		e.readings[string(l.Meter)] += l.Count()
+		e.cost = e.cost.Add(l.Amount())
+		e.marks = append(e.marks, l.Marks...)
+		e.outcome = l.Outcome
+	}
+	for _, t := range b.Totals {
+		if got := sums[t.Currency].Decimal(); got != t.Cost {
+			w.t.Errorf("the lines add up to %s %s, the total says %s", got, t.Currency, t.Cost)
+		}
+	}
+	return all, len(b.Lines)
+}
+
+// entryOf is the attempt or effect that a line belongs to.
+func entryOf(line string) string {
+	id, _, _ := strings.Cut(line, "#")
+	return strings.TrimSuffix(id, "/c")
+}
+
+// booked: whatever was served has an entry, and what is settled is what was served.
+func (w *world) booked(all map[string]*entry, served map[string]readings) {
+	for id, r := range served {
+		switch e := all[id]; {
+		case id == "":
+			w.t.Errorf("something was served that nobody has a name for: %v", r)
+		case e == nil:
+			for m, n := range r {
+				w.t.Errorf("%d %s of %s were served, and are not on the bill", n, m, id)
+			}
+		case e.unsettled():
+		default:
+			for m := range mergedKeys(e.readings, r) {
+				if e.readings[m] != r[m] {
+					w.t.Errorf("%s of %s (%s): %d booked as settled, %d served", m, id, e.outcome, e.readings[m], r[m])
+				}
+			}
+		}
+	}
+	for id, e := range all {
+		if served[id] == nil && !e.unsettled() && !local(id, all) {
+			for m, n := range e.readings {
+				if n != 0 {
+					w.t.Errorf("%d %s of %s (%s) are booked, and nothing was served", n, m, id, e.outcome)
+				}
+			}
+		}
+	}
+}
+
+// seen: who saw the end of an answer finds it on the bill, with what it said.
+func (w *world) seen(ctx context.Context, all map[string]*entry) {
+	calls := map[string][]string{}
+	for id, e := range all {
+		calls[e.call] = append(calls[e.call], id)
+	}
+	for _, a := range w.asked {
+		if !a.whole {
+			continue
+		}
+		if a.call == "" {
+			w.t.Errorf("an answer came whole without naming its call: %+v", a)
+			continue
+		}
+		rec, err := w.client.Call(ctx, a.call)
+		if err != nil {
+			w.t.Errorf("%s came whole, and its record: %v", a.call, err)
+			continue
+		}
+		if len(rec.Attempts) == 0 || rec.Outcome != "ok" {
+			w.t.Errorf("%s came whole, and its record says %s after %d attempts", a.call, rec.Outcome, len(rec.Attempts))
+			continue
+		}
+		last := rec.Attempts[len(rec.Attempts)-1]
+		e := all[last.ID]
+		if e == nil {
+			w.t.Errorf("%s came whole, and is not on the bill", last.ID)
+			continue
+		}
+		if a.input < 0 {
+			continue
+		}
+		in, out := int64(0), e.readings["output"]+e.readings["reasoning"]
+		for _, m := range []string{"input", "cache_read", "cache_write", "cache_write_1h"} {
+			in += e.readings[m]
+		}
+		if in != a.input || out != a.output {
+			w.t.Errorf("%s told its client %d tokens in and %d out; booked are %d and %d", last.ID, a.input, a.output, in, out)
+		}
+		if a.cap > 0 && out > a.cap {
+			w.t.Errorf("%s has %d tokens of output, of %d asked for", last.ID, out, a.cap)
+		}
+	}
+}
+
+// onceOnly: no attempt was sent twice, no keyed write took effect twice, nobody
+// was notified twice.
+func (w *world) onceOnly(lines []fakecloud.Line) {
+	sent, done := map[string]int{}, map[string]int{}
+	for _, ln := range lines {
+		if ln.Event == "begin" {
+			if sent[ln.Attempt]++; sent[ln.Attempt] > 1 {
+				w.t.Errorf("the attempt %s was sent twice", ln.Attempt)
+			}
+		}
+		if ln.Done {
+			if done[ln.Command]++; done[ln.Command] > 1 {
+				w.t.Errorf("the command %s took effect twice", ln.Command)
+			}
+		}
+	}
+}
+
+// limits: what was really spent stays within every limit, and the budgets know it.
+func (w *world) limits(ctx context.Context, all map[string]*entry) {
+	byKey, byRun := map[string]money.Amount{}, map[string]money.Amount{}
+	for _, e := range all {
+		byKey[e.key] = byKey[e.key].Add(e.cost)
+		byRun[e.run] = byRun[e.run].Add(e.cost)
+	}
+	for _, k := range w.keys {
+		if !k.limit.IsZero() && byKey[k.id].Cmp(k.limit) > 0 {
+			w.t.Errorf("the key %s really spent %s of %s", k.name, byKey[k.id], k.limit)
+		}
+	}
+	for run, limit := range w.runs {
+		if byRun[run].Cmp(limit) > 0 {
+			w.t.Errorf("the run %s really spent %s of %s", run, byRun[run], limit)
+		}
+	}
+	budgets, err := w.client.Budgets(ctx)
+	w.must(err)
+	for _, b := range budgets {
+		if id, ok := strings.CutPrefix(b.Scope, "key:"); ok && b.Spent.Cmp(byKey[id]) != 0 {
+			w.t.Errorf("%s: the budget says that %s were spent, the bill says %s", b.Window, b.Spent, byKey[id])
+		}
+	}
+}
+
+// again: a start in good order changes nothing.
+func (w *world) again(ctx context.Context, all map[string]*entry) {
+	was, err := w.client.Budgets(ctx)
+	w.must(err)
+	w.stop()
+	w.start(ctx)
+	now, err := w.client.Budgets(ctx)
+	w.must(err)
+	for _, a := range was {
+		i := slices.IndexFunc(now, func(b api.Budget) bool { return b.Window == a.Window && b.Kind == a.Kind })
+		if i < 0 || now[i].Spent.Cmp(a.Spent) != 0 || !now[i].Held.IsZero() {
+			w.t.Errorf("%s: %s were spent before a start, and then %v", a.Window, a.Spent, now)
+		}
+	}
+	after, _ := w.bill(ctx)
+	for id, e := range after {
+		if b := all[id]; b == nil || b.cost.Cmp(e.cost) != 0 {
+			w.t.Errorf("%s is another after a start", id)
+		}
+	}
+	if len(after) != len(all) {
+		w.t.Errorf("%d entries before a start, %d after it", len(all), len(after))
+	}
+}
+
+var _ = ledger.ConfirmID
