@@ -33,7 +33,7 @@ i=0
 echo "$targets" | while read -r name package; do
 	i=$((i + 1))
 	echo "[$i/$count] $package $name"
-	$go test -run '^$' -fuzz "^$name\$" -fuzztime "$duration" "$package" </dev/null || {
+	$go test -run '^$' -fuzz "^$name\$" -fuzztime "$duration" -fuzzminimizetime 10x "$package" </dev/null || {
 		echo "bench/fuzz.sh: $name in $package failed" >&2
 		exit 1
 	}

@@ -28,6 +28,7 @@ type keyCreateCmd struct {
 	Budget   string        `help:"A hard limit." placeholder:"\"20 USD\""`
 	Window   string        `help:"Over which time: hour, day, week, month or total." enum:"hour,day,week,month,total" default:"month"`
 	Expires  time.Duration `help:"It ends after this time, such as 720h."`
+	HideCost bool          `help:"Its answers do not say what they cost."`
 	JSON     bool          `help:"Print JSON." name:"json"`
 }
 
@@ -39,7 +40,7 @@ Example:
 }
 
 func (c *keyCreateCmd) Run(g *globals) error {
-	n := api.NewKey{Name: c.Name, Team: c.Team, Project: c.Project, Customer: c.Customer, Role: auth.Role(c.Role), Models: c.Models}
+	n := api.NewKey{Name: c.Name, Team: c.Team, Project: c.Project, Customer: c.Customer, Role: auth.Role(c.Role), Models: c.Models, HideCost: c.HideCost}
 	if c.Budget != "" {
 		b, err := money.ParseWithCurrency(c.Budget)
 		if err != nil {

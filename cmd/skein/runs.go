@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"slices"
 
 	"github.com/skein-run/skein/internal/agent"
 	"github.com/skein-run/skein/internal/api"
@@ -23,6 +25,9 @@ func (runsCmd) Help() string {
 }
 
 func (c *runsCmd) Run(g *globals) error {
+	if c.Status != "" && !slices.Contains(agent.Statuses, agent.Status(c.Status)) {
+		return &exitError{exitUsage, fmt.Errorf("--status: %q is no status; want one of %v", c.Status, agent.Statuses)}
+	}
 	ctx, s, done, err := g.service(node.ToRead)
 	if err != nil {
 		return err

@@ -76,6 +76,9 @@ const (
 	Canceled Status = "canceled"
 )
 
+// Statuses are all of them.
+var Statuses = []Status{Running, Sleeping, InDoubt, Done, Stopped, Failed, Canceled}
+
 // Ended reports whether a run in status s is over.
 func (s Status) Ended() bool {
 	return s == Done || s == Stopped || s == Failed || s == Canceled

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -129,5 +130,25 @@ func TestAKeyThatMayNotSeeCostsIsNotToldThem(t *testing.T) {
 	}
 	if _, err := c.Budgets(ctx); status(err) != 403 {
 		t.Errorf("the budgets: %v", err)
+	}
+}
+
+func TestAServicesOwnExportIsTakenAsItIs(t *testing.T) {
+	got, err := api.ReadConfirmations([]byte(`{"id":"call_1/1","service":"openai","readings":{"output":3,"input":12}}
+{"id":"run_1/2/1/1","readings":[{"meter":"requests.get","quantity":1}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []api.Confirmation{
+		{ID: "call_1/1", Readings: []price.Reading{
+			{Meter: "input", Quantity: 12, Source: price.Reported}, {Meter: "output", Quantity: 3, Source: price.Reported},
+		}},
+		{ID: "run_1/2/1/1", Readings: []price.Reading{{Meter: "requests.get", Quantity: 1}}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("read %+v", got)
+	}
+	if _, err := api.ReadConfirmations([]byte(`{"id":"call_1/1","reading":{}}`)); err == nil {
+		t.Error("a misspelt member was let pass")
 	}
 }

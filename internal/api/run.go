@@ -21,7 +21,7 @@ type StartRun struct {
 type NewLimits struct {
 	Budget *money.Amount `json:"budget,omitempty" pattern:"^[0-9]+(\\.[0-9]+)? [A-Z]{3}$" patternDescription:"an amount with its currency, such as 0.50 USD" doc:"The most that the run may cost in all, such as \"2 USD\"."`
 	Steps  int           `json:"steps,omitempty" minimum:"0" doc:"The most model answers in all."`
-	Time   string        `json:"time,omitempty" doc:"How long it may take in all, such as 2h."`
+	Time   string        `json:"time,omitempty" doc:"How long it may take from now on, such as 2h."`
 }
 
 // Run is one execution of an agent.
@@ -71,6 +71,6 @@ type RunQuery struct {
 
 // Answer says what became of an effect in doubt.
 type Answer struct {
-	Answer string `json:"answer" enum:"done,not-done,abandon" doc:"done: it happened. not-done: it did not, do it now. abandon: end the run without knowing."`
+	Answer string `json:"answer" enum:"done,not-done,abandon" doc:"done: it happened. not-done: it did not, do it now. abandon: go on without knowing, and without trying again; the model is told so."`
 	Result string `json:"result,omitempty" maxLength:"65536" doc:"What the effect gave, for done; the model is told so."`
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/skein-run/skein/internal/budget"
 	"github.com/skein-run/skein/internal/catalog"
-	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/provider"
@@ -38,7 +37,8 @@ func (c *Config) resolve(dir string, env func(string) (string, bool), p *problem
 				p.add(f, "the file %s is empty", under(dir, path))
 			}
 		} else {
-			if k, ok := kindOf(o.Kind); ok && o.Key == "" {
+			// The kind's own key goes to the kind's own address, never to another one.
+			if k, ok := kindOf(o.Kind); ok && o.Key == "" && o.Endpoint == "" {
 				o.Key, _ = env(k.KeyEnv)
 			}
 			c.validateProvider(name, o, p)
@@ -104,6 +104,7 @@ func (c *Config) validate(p *problems) {
 	notNegative(p, field("engine", "effects"), int64(c.Engine.Effects))
 	notNegative(p, field("drain"), int64(c.Drain))
 	c.validateModels(p)
+	c.validateTools(p)
 	c.validateAgents(p)
 	c.validateBudgets(p)
 	for _, name := range slices.Sorted(maps.Keys(c.Prices)) {
@@ -194,10 +195,7 @@ func (c *Config) validateModels(p *problems) {
 			if d.Upstream == "" {
 				p.add(f.key("upstream"), "is missing; write the provider's own name for the model")
 			}
-			called := d.Name
-			if called == "" {
-				called = dispatch.Name(d.Provider, d.Upstream, d.Region)
-			}
+			called := d.Called(c.Providers[d.Provider].Region)
 			if _, twice := first[called]; twice {
 				p.add(f, "%s is listed twice; take one out, or give it another name", called)
 			}
@@ -205,6 +203,29 @@ func (c *Config) validateModels(p *problems) {
 			for name, n := range map[string]int64{"max_in_flight": int64(d.MaxInFlight), "context": d.Context, "max_output": d.MaxOutput} {
 				notNegative(p, f.key(name), n)
 			}
+		}
+	}
+}
+
+// validateTools finds keys of prices that are nobody's: what has no price is
+// refused under a hard budget, and midnight is late to hear of it.
+func (c *Config) validateTools(p *problems) {
+	var cat *catalog.Catalog
+	for _, name := range slices.Sorted(maps.Keys(c.Tools)) {
+		key := c.Tools[name].PricedAs
+		if key == "" {
+			continue
+		}
+		f := field("tools", name, "priced_as")
+		if cat == nil {
+			var err error
+			if cat, err = catalog.Load(); err != nil {
+				p.add(f, "%v", err)
+				return
+			}
+		}
+		if _, ok := cat.Service(key); !ok {
+			p.add(f, "%q is not in the catalog; there are: %s", key, strings.Join(cat.Services(), ", "))
 		}
 	}
 }

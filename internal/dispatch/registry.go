@@ -135,7 +135,7 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 	}
 	info := up.Info()
 	dep := &deployment{
-		name: o.Name, upstream: o.Upstream, region: o.Region, context: o.Context, maxOutput: o.MaxOutput,
+		name: o.Called(info.Region), upstream: o.Upstream, region: o.Region, context: o.Context, maxOutput: o.MaxOutput,
 		send: up, info: info, codec: d.o.Codecs(info.Format),
 	}
 	if dep.codec == nil {
@@ -143,9 +143,6 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 	}
 	if dep.region == "" {
 		dep.region = info.Region
-	}
-	if dep.name == "" {
-		dep.name = Name(o.Provider, o.Upstream, dep.region)
 	}
 	if w.setup.Facts != nil {
 		f := w.setup.Facts(info.Kind, o.Upstream)
@@ -167,6 +164,18 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 	}
 	dep.standing = d.standing(dep.name, group, o.Provider, most)
 	return dep, nil
+}
+
+// Called is the deployment's name: its own, or made of what it is and of where it
+// is, which is where its provider is unless it says otherwise.
+func (o *DeploymentOptions) Called(providerRegion string) string {
+	switch {
+	case o.Name != "":
+		return o.Name
+	case o.Region != "":
+		return Name(o.Provider, o.Upstream, o.Region)
+	}
+	return Name(o.Provider, o.Upstream, providerRegion)
 }
 
 // Name is a deployment's name where none is given: provider/upstream@region.

@@ -42,7 +42,11 @@ func (e *Engine) callModel(ctx context.Context, run string, s *snapshot) {
 	c.Settle = func(ctx context.Context, st *dispatch.Settlement) error {
 		cost := callCost(st)
 		if st.Err != nil || st.Response == nil {
-			return tell(ctx, agent.Input{Kind: agent.ModelFailed, Cost: cost, Failure: e.modelFailure(c.ID, st.Err)}, st, nil)
+			f := e.modelFailure(c.ID, st.Err)
+			if why := hopeless(st.Call); why != "" {
+				f.Again, f.Message = false, why
+			}
+			return tell(ctx, agent.Input{Kind: agent.ModelFailed, Cost: cost, Failure: f}, st, nil)
 		}
 		answer, payloads, err := e.answer(run, s, &c, st)
 		if err != nil {
@@ -76,6 +80,23 @@ func (e *Engine) modelFailure(call string, err *llm.Error) *agent.Failure {
 		f.Again = e.ctx.Err() != nil // we are going down: the next owner does it
 	}
 	return f
+}
+
+// hopeless says why waiting does not help: every deployment that was tried said
+// that it does not know the model, or does not know us.
+func hopeless(c *dispatch.CallRecord) string {
+	if c == nil || len(c.Attempts) == 0 {
+		return ""
+	}
+	for i := range c.Attempts {
+		switch llm.ErrorClass(c.Attempts[i].Outcome) {
+		case llm.NotFound, llm.Unauthorized, llm.Forbidden:
+		default:
+			return ""
+		}
+	}
+	last := &c.Attempts[len(c.Attempts)-1]
+	return last.Deployment + ": " + last.Error
 }
 
 // callCost is what all attempts of a call cost.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/skein-run/skein/internal/catalog"
 	"github.com/skein-run/skein/internal/config"
-	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/provider"
@@ -40,7 +39,7 @@ func newCards(cat *catalog.Catalog, c *config.Config, infos map[string]provider.
 				return nil, fmt.Errorf("models.%s: provider %q is not there", name, d.Provider)
 			}
 			u := upstream{provider: d.Provider, name: d.Upstream, region: d.Region, info: info}
-			cs.where[deploymentName(&d)] = u
+			cs.where[d.Called(info.Region)] = u
 		}
 	}
 	for name, o := range c.Prices {
@@ -57,13 +56,6 @@ func newCards(cat *catalog.Catalog, c *config.Config, infos map[string]provider.
 	return cs, nil
 }
 
-func deploymentName(d *dispatch.DeploymentOptions) string {
-	if d.Name != "" {
-		return d.Name
-	}
-	return dispatch.Name(d.Provider, d.Upstream, d.Region)
-}
-
 // Card is the prices of a deployment at a time.
 func (c *cards) Card(deployment string, now time.Time) (*price.Card, bool) {
 	u, ok := c.where[deployment]
@@ -73,7 +65,7 @@ func (c *cards) Card(deployment string, now time.Time) (*price.Card, bool) {
 		if !known {
 			return nil, false
 		}
-		u = upstream{provider: name, name: model, info: info}
+		u = upstream{provider: name, name: strings.TrimSuffix(model, "@"+info.Region), info: info}
 	}
 	card, ok := c.own[u.provider+"/"+u.name], true
 	if card == nil {

@@ -29,6 +29,7 @@ func (n *Node) openService(cards *cards) {
 func (n *Node) openServer() error {
 	guard := &auth.Guard{Keys: n.keys}
 	n.health.Check("store", func(context.Context) error { return n.store.Broken() })
+	n.health.Check("ledger", func(context.Context) error { return n.dispatch.Fault() })
 	n.health.Check("engine", func(context.Context) error { return n.engine.Err() })
 	addr := ""
 	if n.o.Listen {

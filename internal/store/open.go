@@ -107,12 +107,26 @@ func (s *Store) openOwner(ctx context.Context) error {
 	if err := s.prepare(ctx, c, path); err != nil {
 		return fmt.Errorf("open %s: %w", path, s.explain(err))
 	}
+	if err := private(path, path+"-wal", path+"-shm"); err != nil {
+		return err
+	}
 	s.readers = newPool(s.uri("rw"), sqlite3.OPEN_READWRITE)
 	if s.reserve, err = openReserve(s.opt.Disk, filepath.Join(s.dir, reserveName)); err != nil {
 		return fmt.Errorf("open the reserve in %s: %w", s.dir, s.explain(err))
 	}
 	s.writer.start()
 	return s.foldReserve(ctx)
+}
+
+// private keeps files to their owner: they hold prompts and answers, and SQLite
+// makes them for everybody to read.
+func private(names ...string) error {
+	for _, name := range names {
+		if err := os.Chmod(name, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("keep %s private: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // prepare brings a database to where commits can begin.

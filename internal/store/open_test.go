@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -298,5 +299,26 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 	commit(t, s, rec("x", "a"))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestTheDataIsItsOwnersAlone(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(t.Context(), dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Commit(t.Context(), store.Batch{Records: []store.Record{{Org: "default", Kind: "test", Version: 1, Body: []byte("{}")}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"skein.db", "skein.db-wal", "reserve"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode != 0o600 {
+			t.Errorf("%s has the rights %o", name, mode)
+		}
 	}
 }
