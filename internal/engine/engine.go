@@ -81,9 +81,12 @@ type Metrics interface {
 type Engine struct {
 	o     Options
 	inbox inbox
-	wg    sync.WaitGroup // the loop, and everything that it started
+	wg    sync.WaitGroup // everything that the loop started
 	ctx   context.Context
 	stop  context.CancelFunc
+	quit  chan struct{} // closed: the loop is to end
+	over  chan struct{} // closed: it has
+	once  sync.Once
 	cache payloads
 
 	mu      sync.Mutex
@@ -122,25 +125,25 @@ func New(o Options) *Engine {
 	ctx, stop := context.WithCancel(context.Background())
 	e := &Engine{
 		o: o, ctx: ctx, stop: stop,
+		quit: make(chan struct{}), over: make(chan struct{}),
 		keys: map[string]string{}, halted: make(chan struct{}), defs: map[string]*agent.Definition{},
 		machine: sched.New(o.Slots), attach: map[int64]*attachment{}, flights: map[string]*flight{}, moved: map[string]agent.Status{},
 		tick: time.NewTimer(time.Hour),
 	}
 	e.inbox.init()
 	e.cache.init(64 << 20)
-	e.wg.Add(1)
 	go e.loop()
 	return e
 }
 
 // loop is the only goroutine that touches the machine.
 func (e *Engine) loop() {
-	defer e.wg.Done()
+	defer close(e.over)
 	defer e.tick.Stop()
 	var commands []sched.Command
 	for {
 		select {
-		case <-e.ctx.Done():
+		case <-e.quit:
 			return
 		case <-e.tick.C:
 			e.inbox.put(message{event: sched.Event{Kind: sched.Ticked}})
@@ -148,7 +151,7 @@ func (e *Engine) loop() {
 		}
 		for {
 			m, ok := e.inbox.take()
-			if !ok {
+			if !ok || e.quitting() {
 				break
 			}
 			if m.call != nil {
@@ -333,7 +336,20 @@ func (e *Engine) halt(err error) {
 	e.failure = err
 	e.o.Log.Error("the engine halts", "err", err)
 	close(e.halted)
+	e.end()
 	e.stop()
+}
+
+// end has the loop end; nothing is recorded after that.
+func (e *Engine) end() { e.once.Do(func() { close(e.quit) }) }
+
+func (e *Engine) quitting() bool {
+	select {
+	case <-e.quit:
+		return true
+	default:
+		return false
+	}
 }
 
 // Halted is closed when the engine cannot go on; [Engine.Err] says why.
@@ -364,6 +380,8 @@ func (e *Engine) Drain(ctx context.Context) error {
 
 // Close ends what is left and waits for it; after Drain.
 func (e *Engine) Close() {
+	e.end()
+	<-e.over
 	e.stop()
 	e.wg.Wait()
 }
@@ -393,7 +411,7 @@ func (e *Engine) submit(ctx context.Context, run string, in agent.Input, a *atta
 		return nil, 0, ctx.Err()
 	case <-e.halted:
 		return nil, 0, fmt.Errorf("%w: %w", ErrHalted, e.Err())
-	case <-e.ctx.Done():
+	case <-e.quit:
 		return nil, 0, ErrHalted
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/skein-run/skein/internal/price"
 )
 
-// encoder appends an entry as JSON: what encoding/json makes of it, for a sixth of
-// the time; two are written for every call.
+// encoder appends an entry as JSON: what encoding/json makes of it, in less than
+// half of the time; two are written for every call.
 type encoder struct{ b []byte }
 
 func (b *encoder) entry(e *Entry) {

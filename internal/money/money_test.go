@@ -51,7 +51,7 @@ func TestSumsAreExact(t *testing.T) {
 func TestMulDivRoundsHalfToEven(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := amounts().Draw(t, "a")
-		n := rapid.Int64Range(-1e9, 1e9).Draw(t, "n")
+		n := rapid.Int64Range(-1e7, 1e7).Draw(t, "n") // times 10¹³ units it still fits
 		per := rapid.Int64Range(1, 1e12).Draw(t, "per")
 		num := new(big.Int).Mul(exact(t, a), big.NewInt(n))
 		q, r := new(big.Int).QuoRem(num, big.NewInt(per), new(big.Int))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/bits"
+	"strconv"
 	"strings"
 )
 
@@ -110,28 +111,34 @@ func (a Amount) Decimal() string {
 // AppendDecimal appends [Amount.Decimal] to b.
 func (a Amount) AppendDecimal(b []byte) []byte {
 	m := a.magnitude()
-	var digits [40]byte // least significant first
-	n := 0
-	for m != (u128{}) || n <= Places {
-		var r uint64
-		m, r = m.div10()
-		digits[n] = '0' + byte(r)
-		n++
-	}
-	last := 0 // first digit that is printed after the point
-	for last < Places && digits[last] == '0' {
-		last++
-	}
 	if a.hi < 0 {
 		b = append(b, '-')
 	}
-	for i := n - 1; i >= last; i-- {
-		b = append(b, digits[i])
-		if i == Places && last < Places {
-			b = append(b, '.')
-		}
+	const one = 1_000_000_000_000_000_000 // 10^Places
+	var whole, frac uint64
+	if m.hi < one {
+		whole, frac = bits.Div64(m.hi, m.lo, one)
+		b = strconv.AppendUint(b, whole, 10)
+	} else { // the whole part has up to 67 bits: its last digit apart
+		q, r := m.div10()
+		whole, frac = bits.Div64(q.hi, q.lo, one)
+		b = strconv.AppendUint(b, whole, 10)
+		b = append(b, '0'+byte(frac/(one/10)))
+		frac = frac%(one/10)*10 + r
 	}
-	return b
+	if frac == 0 {
+		return b
+	}
+	var digits [Places]byte
+	for i := Places - 1; i >= 0; i-- {
+		digits[i] = '0' + byte(frac%10)
+		frac /= 10
+	}
+	last := Places
+	for digits[last-1] == '0' {
+		last--
+	}
+	return append(append(b, '.'), digits[:last]...)
 }
 
 func (m u128) div10() (u128, uint64) {

@@ -29,7 +29,11 @@ func (p *Provider) Check(ctx context.Context) error {
 	}
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		return &llm.Error{Class: llm.Unauthorized, Status: resp.StatusCode, Message: "the credential was refused; check providers." + p.info.Name + ".key"}
+		e := &llm.Error{Class: llm.Unauthorized, Status: resp.StatusCode, Message: "the credential was refused; check providers." + p.info.Name + ".key"}
+		if len(p.fixed[p.kind.KeyHeader]) == 0 {
+			e.Message = "it asks for a credential, and none is sent to another address than the kind's own; set providers." + p.info.Name + ".key, for example to env:" + p.kind.KeyEnv
+		}
+		return e
 	case resp.StatusCode >= 400:
 		return &llm.Error{Class: llm.ServerError, Status: resp.StatusCode, Message: "the list of models could not be read from " + u.Redacted()}
 	}
