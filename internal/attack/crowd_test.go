@@ -37,6 +37,12 @@ func (w *world) crowd(ctx context.Context, n int) {
 		w.mu.Lock()
 		w.asked = append(w.asked, a)
 		w.mu.Unlock()
+		if a.whole {
+			select {
+			case w.ends <- struct{}{}:
+			default:
+			}
+		}
 		if a.status == 0 {
 			pause(ctx, 15*time.Millisecond)
 		}
@@ -81,7 +87,7 @@ func (w *world) one(ctx context.Context, c *http.Client, d *rand.Rand) (a asked)
 		path = "/v1/messages"
 	}
 	patience := 10 * time.Second
-	if d.IntN(5) == 0 {
+	if d.IntN(5) == 0 || w.keys[a.key].name == "small" && d.IntN(2) == 0 {
 		patience = time.Duration(d.IntN(60)) * time.Millisecond // hangs up
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -2,14 +2,12 @@ package attack
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/skein-run/skein/internal/api"
 	"github.com/skein-run/skein/internal/fakecloud"
-	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/price"
 )
@@ -31,24 +29,37 @@ func (e *entry) unsettled() bool {
 	return slices.Contains(e.marks, price.MarkUnknown) || slices.Contains(e.marks, price.MarkEstimated)
 }
 
-// judge holds the bill against what the stand-ins logged.
+// judge holds the bill against what the stand-ins logged: as it is, and after what
+// nobody saw the end of is confirmed by their export.
 func (w *world) judge(ctx context.Context) {
-	lines := w.cloud.Log().Lines()
+	log := w.cloud.Log().Lines()
 	served := map[string]readings{}
-	for _, u := range fakecloud.Export(lines) {
+	for _, u := range fakecloud.Export(log) {
 		served[u.ID] = u.Readings
 	}
-	w.onceOnly(lines)
-
-	before, lineCount := w.bill(ctx)
+	w.onceOnly(log)
+	before, lines := w.bill(ctx)
 	w.booked(before, served)
 	w.seen(ctx, before)
+	confirmed := w.confirm(ctx, before, served)
+	after, _ := w.bill(ctx)
+	up := w.true(before, after, served)
+	w.limits(ctx, after)
+	w.complaints()
+	answers := map[int]int{}
+	for _, a := range w.asked {
+		answers[a.status]++
+	}
+	w.t.Logf("%d requests, %d of them answered whole, by status %v; %d runs; %d kills, %d stops; the stand-ins logged %d lines; %d entries, %d lines, %d confirmed (%d upwards); budgets looked at %d times",
+		len(w.asked), w.whole(), answers, len(w.runs), w.kills, w.stops, len(log), len(after), lines, confirmed, up, w.samples.Load())
+	w.again(ctx, after)
+}
 
+// confirm books what unknown and estimated entries really were.
+func (w *world) confirm(ctx context.Context, all map[string]*entry, served map[string]readings) int {
 	var todo []api.Confirmation
-	under := 0
-	for _, id := range slices.Sorted(maps.Keys(before)) {
-		e := before[id]
-		if !e.unsettled() {
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		if !all[id].unsettled() {
 			continue
 		}
 		c := api.Confirmation{ID: id}
@@ -57,36 +68,34 @@ func (w *world) judge(ctx context.Context) {
 		}
 		todo = append(todo, c)
 	}
-	if len(todo) > 0 {
-		done, err := w.client.Confirm(ctx, todo)
-		w.must(err)
-		for _, r := range done.Refused {
-			w.t.Errorf("confirm %s: %s (%v)", r.ID, r.Reason, before[r.ID].readings)
-		}
+	if len(todo) == 0 {
+		return 0
 	}
-	after, _ := w.bill(ctx)
+	done, err := w.client.Confirm(ctx, todo)
+	w.must(err)
+	for _, r := range done.Refused {
+		w.t.Errorf("confirm %s: %s (%v)", r.ID, r.Reason, all[r.ID].readings)
+	}
+	return len(todo)
+}
+
+// true: now every quantity is what was served, and no bound was too low. It says how
+// many entries had been booked for less than they cost.
+func (w *world) true(before, after map[string]*entry, served map[string]readings) (up int) {
 	for id, e := range after {
-		if before[id] != nil && e.cost.Cmp(before[id].cost) > 0 {
-			under++
-			if slices.Contains(before[id].marks, price.MarkUnknown) {
-				w.t.Errorf("%s was booked at its bound of %s, and cost %s", id, before[id].cost, e.cost)
+		if was := before[id]; was != nil && e.cost.Cmp(was.cost) > 0 {
+			up++
+			if slices.Contains(was.marks, price.MarkUnknown) {
+				w.t.Errorf("%s was booked at its bound of %s, and cost %s", id, was.cost, e.cost)
 			}
 		}
-		for m := range mergedKeys(e.readings, served[id]) {
+		for m := range merged(e.readings, served[id]) {
 			if got, want := e.readings[m], served[id][m]; got != want && !local(id, after) {
 				w.t.Errorf("%s of %s: %d on the bill after it was confirmed, %d were served", m, id, got, want)
 			}
 		}
 	}
-	w.limits(ctx, after)
-	w.t.Logf("%d requests, %d calls whole; %d kills, %d stops, %d starts; %d log lines; %d entries, %d lines, %d confirmed, %d of them upwards; %d looks at the budgets; %d runs",
-		len(w.asked), w.whole(), w.kills, w.stops, w.starts, len(lines), len(after), lineCount, len(todo), under, w.samples.Load(), len(w.runs))
-	by := map[string]int{}
-	for _, a := range w.asked {
-		by[fmt.Sprint(w.keys[a.key].name, " ", a.status)]++
-	}
-	w.t.Logf("answers by key: %v", by)
-	w.again(ctx, after)
+	return up
 }
 
 func (w *world) whole() (n int) {
@@ -98,7 +107,7 @@ func (w *world) whole() (n int) {
 	return n
 }
 
-func mergedKeys(a, b readings) map[string]bool {
+func merged(a, b readings) map[string]bool {
 	out := map[string]bool{}
 	for m := range a {
 		out[m] = true
@@ -168,7 +177,7 @@ func (w *world) booked(all map[string]*entry, served map[string]readings) {
 			}
 		case e.unsettled():
 		default:
-			for m := range mergedKeys(e.readings, r) {
+			for m := range merged(e.readings, r) {
 				if e.readings[m] != r[m] {
 					w.t.Errorf("%s of %s (%s): %d booked as settled, %d served", m, id, e.outcome, e.readings[m], r[m])
 				}
@@ -230,74 +239,3 @@ func (w *world) seen(ctx context.Context, all map[string]*entry) {
 		}
 	}
 }
-
-// onceOnly: no attempt was sent twice, no keyed write took effect twice, nobody
-// was notified twice.
-func (w *world) onceOnly(lines []fakecloud.Line) {
-	sent, done := map[string]int{}, map[string]int{}
-	for _, ln := range lines {
-		if ln.Event == "begin" {
-			if sent[ln.Attempt]++; sent[ln.Attempt] > 1 {
-				w.t.Errorf("the attempt %s was sent twice", ln.Attempt)
-			}
-		}
-		if ln.Done {
-			if done[ln.Command]++; done[ln.Command] > 1 {
-				w.t.Errorf("the command %s took effect twice", ln.Command)
-			}
-		}
-	}
-}
-
-// limits: what was really spent stays within every limit, and the budgets know it.
-func (w *world) limits(ctx context.Context, all map[string]*entry) {
-	byKey, byRun := map[string]money.Amount{}, map[string]money.Amount{}
-	for _, e := range all {
-		byKey[e.key] = byKey[e.key].Add(e.cost)
-		byRun[e.run] = byRun[e.run].Add(e.cost)
-	}
-	for _, k := range w.keys {
-		if !k.limit.IsZero() && byKey[k.id].Cmp(k.limit) > 0 {
-			w.t.Errorf("the key %s really spent %s of %s", k.name, byKey[k.id], k.limit)
-		}
-	}
-	for run, limit := range w.runs {
-		if byRun[run].Cmp(limit) > 0 {
-			w.t.Errorf("the run %s really spent %s of %s", run, byRun[run], limit)
-		}
-	}
-	budgets, err := w.client.Budgets(ctx)
-	w.must(err)
-	for _, b := range budgets {
-		if id, ok := strings.CutPrefix(b.Scope, "key:"); ok && b.Spent.Cmp(byKey[id]) != 0 {
-			w.t.Errorf("%s: the budget says that %s were spent, the bill says %s", b.Window, b.Spent, byKey[id])
-		}
-	}
-}
-
-// again: a start in good order changes nothing.
-func (w *world) again(ctx context.Context, all map[string]*entry) {
-	was, err := w.client.Budgets(ctx)
-	w.must(err)
-	w.stop()
-	w.start(ctx)
-	now, err := w.client.Budgets(ctx)
-	w.must(err)
-	for _, a := range was {
-		i := slices.IndexFunc(now, func(b api.Budget) bool { return b.Window == a.Window && b.Kind == a.Kind })
-		if i < 0 || now[i].Spent.Cmp(a.Spent) != 0 || !now[i].Held.IsZero() {
-			w.t.Errorf("%s: %s were spent before a start, and then %v", a.Window, a.Spent, now)
-		}
-	}
-	after, _ := w.bill(ctx)
-	for id, e := range after {
-		if b := all[id]; b == nil || b.cost.Cmp(e.cost) != 0 {
-			w.t.Errorf("%s is another after a start", id)
-		}
-	}
-	if len(after) != len(all) {
-		w.t.Errorf("%d entries before a start, %d after it", len(all), len(after))
-	}
-}
-
-var _ = ledger.ConfirmID
