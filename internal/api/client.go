@@ -34,7 +34,12 @@ var _ Service = (*Client)(nil)
 func DialSocket(path string) *Client {
 	var d net.Dialer
 	return &Client{base: "http://skein", http: &http.Client{Transport: &http.Transport{
-		DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", path) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if err := auth.Ours(path); err != nil { // keys and prompts would go to whoever made it
+				return nil, err
+			}
+			return d.DialContext(ctx, "unix", path)
+		},
 		ResponseHeaderTimeout: time.Minute,
 		IdleConnTimeout:       time.Minute,
 	}}}

@@ -20,10 +20,13 @@ import (
 //
 // and one that ends without it was cut.
 const (
-	heartbeat   = 15 * time.Second
 	eventWrite  = 30 * time.Second
 	endOfEvents = "event: end\ndata: {}\n\n"
 )
+
+// heartbeat is how often a quiet stream shows that it lives, and every stream asks
+// whether its key still does. A test's is shorter.
+var heartbeat = 15 * time.Second
 
 type eventsInput struct {
 	OfRun
@@ -95,12 +98,27 @@ func streamEvents(ctx context.Context, w http.ResponseWriter, s Service, id stri
 		case e := <-events:
 			out.event(&e)
 		case <-beat.C:
+			if !welcome(ctx) {
+				return // cut: whoever comes again is told why
+			}
 			out.write([]byte(":\n\n"))
 		case err := <-done:
 			out.end(err)
 			return
 		}
 	}
+}
+
+type welcomeKey struct{}
+
+// withWelcome gives ctx a way to ask again whether who asked may still do so.
+func withWelcome(ctx context.Context, ask func() bool) context.Context {
+	return context.WithValue(ctx, welcomeKey{}, ask)
+}
+
+func welcome(ctx context.Context) bool {
+	ask, ok := ctx.Value(welcomeKey{}).(func() bool)
+	return !ok || ask()
 }
 
 type eventWriter struct {

@@ -82,7 +82,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, &Error{Status: status, Message: err.Error()})
 		return
 	}
-	r = r.WithContext(auth.With(r.Context(), p))
+	asked := r
+	r = r.WithContext(withWelcome(auth.With(r.Context(), p), func() bool {
+		_, err := h.guard.Check(asked)
+		return err == nil
+	}))
 	if r.Body != nil && r.Body != http.NoBody {
 		if e := readWhole(w, r); e != nil {
 			writeProblem(w, e)
@@ -119,18 +123,24 @@ func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
 func (s *statusOnly) WriteHeader(status int)      { s.status = status }
 
 // readWhole reads a body within a time. The deadline is taken back afterwards:
-// it would otherwise end the request's context while the answer is made.
+// it would otherwise end the request's context while the answer is made. It stays
+// where the body is refused: the server may still wait for the rest of it.
 func readWhole(w http.ResponseWriter, r *http.Request) *Error {
-	rc := http.NewResponseController(w)
-	if rc.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil {
-		defer func() { _ = rc.SetReadDeadline(time.Time{}) }() // a connection that has gone needs none
+	tooLarge := &Error{Status: http.StatusRequestEntityTooLarge, Field: "body", Message: "it is larger than 4 MiB", Mend: "send it in parts"}
+	if r.ContentLength > maxBody {
+		return tooLarge
 	}
+	rc := http.NewResponseController(w)
+	bounded := rc.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil
 	b, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
 	case err != nil:
 		return &Error{Status: http.StatusBadRequest, Field: "body", Message: "it did not arrive whole: " + err.Error()}
 	case len(b) > maxBody:
-		return &Error{Status: http.StatusRequestEntityTooLarge, Field: "body", Message: "it is larger than 4 MiB", Mend: "send it in parts"}
+		return tooLarge
+	}
+	if bounded {
+		_ = rc.SetReadDeadline(time.Time{}) // a connection that has gone needs none
 	}
 	r.Body = io.NopCloser(bytes.NewReader(b))
 	return nil

@@ -125,6 +125,9 @@ func (l *Local) Confirm(ctx context.Context, all []Confirmation) (*Confirmed, er
 	case len(all) > MaxConfirmations:
 		return nil, &Error{Status: http.StatusRequestEntityTooLarge, Field: "body", Message: fmt.Sprintf("it holds %d confirmations", len(all)), Mend: fmt.Sprintf("send at most %d at a time", MaxConfirmations)}
 	}
+	if err := checkConfirmations(all); err != nil {
+		return nil, err
+	}
 	done := &Confirmed{}
 	for i := range all {
 		if err := l.confirm(ctx, p.Org, &all[i], done); err != nil {

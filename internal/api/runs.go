@@ -24,15 +24,22 @@ func (l *Local) StartRun(ctx context.Context, s StartRun) (*Run, error) {
 		return nil, err
 	case l.Engine == nil:
 		return nil, absent("engine")
-	case s.Budget != nil && s.Budget.Sign() <= 0:
-		return nil, &Error{Status: http.StatusUnprocessableEntity, Field: "body.budget", Message: "a budget is more than nothing", Mend: "give an amount with its currency, such as \"0.50 USD\""}
 	}
-	id, _, err := l.Engine.Start(ctx, engine.StartRequest{
-		Agent: s.Agent, Input: s.Input, Key: s.Idempotency, Budget: amount(s.Budget), By: name(p),
-		Project: p.Project, Team: p.Team, Customer: cmp.Or(p.Customer, s.Customer), APIKey: p.Key,
+	if err := checkStart(&s); err != nil {
+		return nil, err
+	}
+	s.Customer = cmp.Or(p.Customer, s.Customer)
+	id, again, err := l.Engine.Start(ctx, engine.StartRequest{
+		Agent: s.Agent, Input: s.Input, Key: scoped(p, s.Idempotency), Budget: amount(s.Budget), By: name(p),
+		Project: p.Project, Team: p.Team, Customer: s.Customer, APIKey: p.Key,
 	})
 	if err != nil {
 		return nil, runError(err, "")
+	}
+	if again {
+		if err := l.startedBy(ctx, p, id, &s); err != nil {
+			return nil, err
+		}
 	}
 	return l.Run(ctx, id)
 }
@@ -237,6 +244,9 @@ func (l *Local) ResumeRun(ctx context.Context, id string, n NewLimits) (*Run, er
 			return nil, &Error{Status: http.StatusUnprocessableEntity, Field: "body.time", Message: fmt.Sprintf("%q is not a time", n.Time), Mend: "write it as 90m or 2h"}
 		}
 		more = d
+	}
+	if err := checkBudget(n.Budget); err != nil {
+		return nil, err
 	}
 	return l.move(ctx, id, func(p *auth.Principal) error {
 		return l.Engine.Resume(ctx, id, engine.ResumeRequest{By: name(p), Budget: amount(n.Budget), Steps: n.Steps, Time: more})

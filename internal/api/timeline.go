@@ -143,10 +143,19 @@ func started(s *agent.Start) string {
 	var input map[string]string
 	if json.Unmarshal(s.Input, &input) == nil { // else it has no inputs to name
 		for _, k := range slices.Sorted(maps.Keys(input)) {
-			what += fmt.Sprintf(" %s=%s", k, input[k])
+			what += fmt.Sprintf(" %s=%s", k, shortly(input[k]))
 		}
 	}
 	return what + by(s.By)
+}
+
+// shortly is a text that fits into a line; the run has the whole of it.
+func shortly(s string) string {
+	const most = 200
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 func answered(a *agent.Answer) string {

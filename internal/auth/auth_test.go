@@ -223,7 +223,7 @@ func TestNobodyIsAskedOnLoopbackUntilThereIsAKey(t *testing.T) {
 	g := &auth.Guard{Keys: k}
 	request := func(host, origin string) *http.Request {
 		r := httptest.NewRequest(http.MethodPost, "/v1/messages", nil)
-		r.Host = host
+		r.Host, r.RemoteAddr = host, "127.0.0.1:5000"
 		if origin != "" {
 			r.Header.Set("Origin", origin)
 		}
@@ -239,6 +239,22 @@ func TestNobodyIsAskedOnLoopbackUntilThereIsAKey(t *testing.T) {
 	} {
 		if _, err := g.Check(r); !errors.Is(err, auth.ErrForeign) {
 			t.Errorf("host %q, origin %q: %v", r.Host, r.Header.Get("Origin"), err)
+		}
+	}
+	// A proxy on this machine speaks from it, and often to localhost by name, for
+	// people who are anywhere.
+	for name, value := range map[string]string{"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9", "X-Real-Ip": "203.0.113.9", "X-Forwarded-Host": "skein.example"} {
+		r := request("localhost:7878", "")
+		r.Header.Set(name, value)
+		if _, err := g.Check(r); !errors.Is(err, auth.ErrForeign) {
+			t.Errorf("with %s: %v", name, err)
+		}
+	}
+	for from, free := range map[string]bool{"[::1]:9": true, "[::ffff:127.0.0.1]:9": true, "203.0.113.9:9": false, "192.168.0.9:9": false, "[fe80::1%eth0]:9": false} {
+		r := request("localhost:7878", "")
+		r.RemoteAddr = from
+		if _, err := g.Check(r); free != (err == nil) {
+			t.Errorf("from %s: %v", from, err)
 		}
 	}
 	_, token := create(t, k, auth.New{Name: "first"})

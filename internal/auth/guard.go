@@ -17,7 +17,7 @@ type Guard struct {
 
 // ErrForeign refuses a browser's page that has no business here: where no key is
 // asked for, any page that somebody visits could otherwise spend their money.
-var ErrForeign = errors.New("refused: while there is no key, requests must be addressed to localhost and must not come from another site's page; create a key (skein key create)")
+var ErrForeign = errors.New("refused: while there is no key, requests must be addressed to localhost, and must come neither from another site's page nor through a proxy; create a key (skein key create)")
 
 var sameOrigin = http.NewCrossOriginProtection()
 
@@ -28,7 +28,7 @@ func (g *Guard) Check(r *http.Request) (*Principal, error) {
 		return Owner(), nil
 	}
 	if !g.Keys.Any() {
-		if !loopbackHost(r.Host) || sameOrigin.Check(r) != nil {
+		if !loopbackHost(r.Host) || forwarded(r) || sameOrigin.Check(r) != nil {
 			return nil, ErrForeign
 		}
 		return Owner(), nil
@@ -86,6 +86,19 @@ func MayListen(addr string, hasKeys bool) error {
 	}
 	return fmt.Errorf("listen: %s can be reached from other machines, and no key has been created, so anybody could spend your money; "+
 		"run skein key create first, or listen on 127.0.0.1", addr)
+}
+
+// forwarded reports whether a request comes from elsewhere all the same: through a
+// proxy on this machine, which is then who speaks to us, and often gives localhost
+// as the host.
+func forwarded(r *http.Request) bool {
+	for _, name := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"} {
+		if len(r.Header[name]) > 0 {
+			return true
+		}
+	}
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && !a.Addr().Unmap().IsLoopback()
 }
 
 // loopbackHost reports whether a Host header means this machine. A page elsewhere

@@ -71,18 +71,24 @@ type FieldError struct {
 
 func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
 
-const maxName = 128
+const (
+	maxName   = 128
+	maxModels = 1000
+)
 
 func (n *New) validate(now time.Time) error {
 	for _, x := range [...]struct{ field, value string }{
 		{"name", n.Name}, {"org", n.Org}, {"team", n.Team}, {"project", n.Project}, {"customer", n.Customer},
 	} {
-		if err := checkName(x.field, x.value); err != nil {
+		if err := CheckName(x.field, x.value); err != nil {
 			return err
 		}
 	}
+	if len(n.Models) > maxModels {
+		return &FieldError{"models", fmt.Sprintf("names %d models; at most %d are allowed, and none at all means every model", len(n.Models), maxModels)}
+	}
 	for i, m := range n.Models {
-		if err := checkName(fmt.Sprintf("models[%d]", i), m); err != nil {
+		if err := CheckName(fmt.Sprintf("models[%d]", i), m); err != nil {
 			return err
 		}
 	}
@@ -95,15 +101,17 @@ func (n *New) validate(now time.Time) error {
 		return &FieldError{"expires", fmt.Sprintf("%s has passed; give a time to come", n.Expires.Format(time.RFC3339))}
 	case n.Budget != nil && n.Budget.Limit.Sign() <= 0:
 		return &FieldError{"budget.limit", "give an amount above zero with its currency, such as \"20 USD\""}
+	case n.Budget != nil && n.Budget.Limit.Currency() != money.USD:
+		return &FieldError{"budget.limit", fmt.Sprintf("%s is not in USD; prices are, and a limit in another currency would hold nothing back", n.Budget.Limit)}
 	case n.Budget != nil && !slices.Contains(Windows, n.Budget.Window):
 		return &FieldError{"budget.window", fmt.Sprintf("%q is not a window; use one of %s", n.Budget.Window, strings.Join(Windows, ", "))}
 	}
 	return nil
 }
 
-// checkName keeps names printable on one line and short: they end up in lists,
-// bills and budget scopes.
-func checkName(field, s string) error {
+// CheckName keeps names printable on one line and short: they end up in lists,
+// bills and budget scopes. Its error is a *[FieldError].
+func CheckName(field, s string) error {
 	if len(s) > maxName {
 		return &FieldError{field, fmt.Sprintf("is %d bytes long; at most %d are allowed", len(s), maxName)}
 	}

@@ -64,6 +64,17 @@ type messagesRequest struct {
 		Type         string `json:"type"`
 		BudgetTokens int64  `json:"budget_tokens"`
 	} `json:"thinking"`
+	OutputConfig struct {
+		Format *outputFormat `json:"format"`
+	} `json:"output_config"`
+	OutputFormat *outputFormat `json:"output_format"` // as it was called in the beta
+}
+
+// outputFormat asks for an answer that follows a schema,
+// https://docs.anthropic.com/en/docs/build-with-claude/structured-outputs.
+type outputFormat struct {
+	Type   string          `json:"type"`
+	Schema json.RawMessage `json:"schema"`
 }
 
 type cacheControl struct {
@@ -125,6 +136,15 @@ func (f messagesFormat) decode(h http.Header, body []byte) (*ask, *apiError) {
 			return nil, invalid("", "thinking.budget_tokens: must be at least 1024 and less than max_tokens")
 		}
 		a.showsThink = true
+	}
+	for _, f := range []*outputFormat{in.OutputConfig.Format, in.OutputFormat} {
+		switch {
+		case f == nil:
+		case f.Type != "json_schema" || len(f.Schema) == 0:
+			return nil, invalid("", "output_config.format: a json_schema with its schema is needed")
+		default:
+			a.JSON, a.Schema = true, f.Schema
+		}
 	}
 	for i, t := range in.Tools {
 		if t.Name == "" || t.Type != "" && t.Type != "custom" {

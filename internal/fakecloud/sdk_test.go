@@ -12,6 +12,7 @@ import (
 	anthropicoption "github.com/anthropics/anthropic-sdk-go/option"
 	"github.com/openai/openai-go/v3"
 	openaioption "github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/shared"
 
 	"github.com/skein-run/skein/internal/fakecloud"
 )
@@ -277,4 +278,34 @@ func ended(s *fakecloud.Server) []fakecloud.Line {
 		}
 	}
 	return out
+}
+
+func TestAnAnswerFollowsTheSchemaInEitherFormat(t *testing.T) {
+	_, url := serve(t, fakecloud.Options{})
+	schema := map[string]any{"type": "object", "required": []string{"a"}, "properties": map[string]any{"a": map[string]any{"type": "string"}}}
+	ac, oc := anthropicClient(url), openaiClient(url)
+	p := anthropic.MessageNewParams{Model: "claude-sonnet-4-5", MaxTokens: 100, Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("say hello"))}}
+	p.OutputConfig = anthropic.OutputConfigParam{Format: anthropic.JSONOutputFormatParam{Schema: schema}}
+	msg, err := ac.Messages.New(context.Background(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chat, err := oc.Chat.Completions.New(context.Background(), openai.ChatCompletionNewParams{
+		Model: "gpt-5.1", Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("say hello")},
+		ResponseFormat: openai.ChatCompletionNewParamsResponseFormatUnion{OfJSONSchema: &shared.ResponseFormatJSONSchemaParam{
+			JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{Name: "x", Schema: schema}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for format, text := range map[string]string{"messages": msg.Content[0].Text, "chat": chat.Choices[0].Message.Content} {
+		var got struct{ A *string }
+		if err := json.Unmarshal([]byte(text), &got); err != nil || got.A == nil {
+			t.Errorf("%s: %q, %v", format, text, err)
+		}
+	}
+	p.OutputConfig.Format.Schema = nil
+	if _, err := ac.Messages.New(context.Background(), p); err == nil {
+		t.Error("a format without a schema was taken")
+	}
 }

@@ -222,8 +222,9 @@ func (g *Gateway) log(r *http.Request, id string, p *auth.Principal, scan *wire.
 	if rec != nil {
 		attrs = append(attrs, slog.Int("attempts", len(rec.Attempts)), slog.String("cost", rec.Cost))
 	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
+	if err != nil { // not in its words: a provider's often quote the request
+		e := asError(err)
+		attrs = append(attrs, slog.String("error", string(e.Class)), slog.Int("status", e.Status), slog.String("blame", string(e.Blame)))
 	}
 	g.c.Log.LogAttrs(r.Context(), slog.LevelDebug, "call served", attrs...)
 }

@@ -44,8 +44,8 @@ func shouldRetry(e *llm.Error) string {
 	case llm.Busy, llm.RateLimited:
 		return "true"
 	}
-	if e.Blame == llm.BlameCredential {
-		return "false" // nothing mends it but the operator
+	if e.Blame == llm.BlameCredential || e.Blame == llm.BlameDeployment && e.Class == llm.ServerError {
+		return "false" // the credential, or a model that its provider does not have: nothing mends it but the operator
 	}
 	return ""
 }

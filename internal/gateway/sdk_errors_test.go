@@ -29,6 +29,9 @@ func TestSDKsDoNotRetryWhatTheyMustNot(t *testing.T) {
 		"our credential": {func(t *testing.T, h *house, u *upstream) {
 			u.fail(answerWith(401, u.format, "authentication_error"))
 		}, 502, 1},
+		"a deployment that is not there": {func(t *testing.T, h *house, u *upstream) {
+			u.fail(answerWith(404, u.format, "not_found_error"))
+		}, 502, 1},
 		"a spent budget": {func(t *testing.T, h *house, u *upstream) {
 			if err := h.state.Define(budget.Limit{Scope: "org:default", Amount: money.MustParse("0.000001", money.USD), Window: budget.Total, Kind: budget.Hard}); err != nil {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -227,6 +228,9 @@ func connState(c net.Conn, state http.ConnState) {
 // listenSocket takes the data directory's own socket, which only its owner may
 // open. The caller holds the directory's lock, so one that is there is left over.
 func listenSocket(path string) (net.Listener, error) {
+	if err := auth.Ours(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("listening on the data directory's socket: %w", err)
+	}
 	if fi, err := os.Lstat(path); err == nil {
 		if fi.Mode()&os.ModeSocket == 0 {
 			return nil, fmt.Errorf("listening on %s: there is something there that is not a socket; move it away", path)

@@ -264,7 +264,7 @@ func TestSecretsAreNeverLoggedByTheGateway(t *testing.T) {
 			panic("a bug")
 		}
 		if c.Model == "fail" {
-			e := &llm.Error{Class: llm.ServerError, Status: 500, Message: "upstream said no to Bearer " + key}
+			e := &llm.Error{Class: llm.ServerError, Status: 500, Message: "upstream said no to Bearer " + key + " and to a very private prompt"}
 			c.Sink.Close(nil, e)
 			return e
 		}
@@ -313,3 +313,15 @@ func TestSecretsAreNeverLoggedByTheGateway(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// A folder for the socket that anybody may write is one in which anybody may put
+// another socket in its place.
+func TestTheSocketIsNotPutWhereOthersCanWrite(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gateway.Listen(gateway.ServerConfig{Socket: filepath.Join(dir, "s.sock")}); err == nil || !strings.Contains(err.Error(), "chmod 700") {
+		t.Errorf("it listens: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -34,12 +35,13 @@ const hidden = "[redacted]"
 // secretNames are attributes that hold a secret whatever it looks like.
 var secretNames = map[string]bool{
 	"authorization": true, "proxy-authorization": true, "x-api-key": true, "api-key": true, "x-goog-api-key": true,
-	"cookie": true, "set-cookie": true, "secret": true, "password": true, "token": true, "api_key": true, "apikey": true,
+	"cookie": true, "set-cookie": true, "secret": true, "password": true, "passwd": true, "token": true, "api_key": true, "apikey": true,
+	"access_token": true, "refresh_token": true, "id_token": true, "client_secret": true, "secret_key": true, "credential": true, "credentials": true,
 }
 
 // secretLooks are how secrets look: keys of Skein and of the providers, bearer
-// tokens, AWS access keys, and the key parameter of a query. What stands in the
-// first group stays.
+// tokens, AWS access keys, signed tokens, and what stands in an address: a password
+// and the key parameter of a query. What stands in the first group stays.
 var secretLooks = regexp.MustCompile(strings.Join([]string{
 	`(sk-skein-[a-z2-7]+-)[A-Za-z0-9]+`,
 	`(\bsk-(?:ant-|proj-|or-)?)[A-Za-z0-9_-]{16,}`,
@@ -47,6 +49,9 @@ var secretLooks = regexp.MustCompile(strings.Join([]string{
 	`(\bA(?:KIA|SIA))[A-Z0-9]{12,}`,
 	`(\bAIza)[A-Za-z0-9_-]{20,}`,
 	`([?&](?:api[-_])?key=)[^&\s"]+`,
+	`(\b(?:gsk_|csk-|xai-|hf_|pplx-|nvapi-|ghp_|github_pat_))[A-Za-z0-9_-]{16,}`,
+	`(\beyJ)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`,
+	`(://[^/\s:@"]*:)[^/\s@"]+@`,
 }, "|"))
 
 // Redact is s with everything left out that looks like a secret.
@@ -54,12 +59,12 @@ func Redact(s string) string {
 	if !mayHoldSecret(s) {
 		return s
 	}
-	return secretLooks.ReplaceAllString(s, "$1$2$3$4$5$6"+hidden)
+	return secretLooks.ReplaceAllString(s, "$1$2$3$4$5$6$7$8$9"+hidden)
 }
 
 // mayHoldSecret spares most texts the regular expression.
 func mayHoldSecret(s string) bool {
-	for _, sub := range [...]string{"sk-", "earer", "EARER", "AKIA", "ASIA", "AIza", "key="} {
+	for _, sub := range [...]string{"sk-", "earer", "EARER", "AKIA", "ASIA", "AIza", "key=", "gsk_", "xai-", "hf_", "pplx-", "nvapi-", "ghp_", "github_pat_", "eyJ", "://"} {
 		if strings.Contains(s, sub) {
 			return true
 		}
@@ -84,6 +89,12 @@ func redactAttr(_ []string, a slog.Attr) slog.Attr {
 			a.Value = slog.StringValue(hidden)
 		case *url.URL:
 			a.Value = slog.StringValue(Path(v))
+		case []byte:
+			a.Value = slog.StringValue(Redact(string(v)))
+		default: // whatever a library or a panic gives: as text, if there is anything to hide in it
+			if s := fmt.Sprintf("%+v", v); mayHoldSecret(s) {
+				a.Value = slog.StringValue(Redact(s))
+			}
 		}
 	}
 	return a

@@ -156,6 +156,39 @@ func TestSecretsAreNeverInLogs(t *testing.T) {
 	}
 }
 
+// What a panic or a library gives is of any type, and no list of providers is long
+// enough; these are those that people have.
+func TestSecretsOfAnyTypeAreLeftOut(t *testing.T) {
+	type config struct{ Name, Secret string }
+	for _, o := range []telemetry.LogOptions{{}, {JSON: true}} {
+		var b bytes.Buffer
+		l := telemetry.Logger(&b, o)
+		secrets := []string{
+			"sk-proj-0123456789abcdef0123", "gsk_0123456789abcdef0123", "xai-0123456789abcdef0123", "hf_0123456789abcdef0123", "pplx-0123456789abcdef0123",
+			"nvapi-0123456789abcdef0123", "ghp_0123456789abcdef0123", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "hunter2hunter2",
+		}
+		for i, s := range secrets {
+			text := s
+			if i == len(secrets)-1 {
+				text = "postgres://user:" + s + "@db.example/skein"
+			}
+			l.Error("it ended", "panic", config{"x", text}, "list", []string{text}, "map", map[string]any{"a": text}, "bytes", []byte(text), "note", text)
+			l.Info("said "+text, "credential", s)
+		}
+		got := b.String()
+		for _, s := range secrets {
+			if strings.Contains(got, s) {
+				t.Errorf("%q is in the log", s)
+			}
+		}
+		for _, s := range []string{"it ended", "Name:x", "db.example/skein", "postgres://user:"} {
+			if !strings.Contains(got, s) {
+				t.Errorf("%q, which is no secret, is gone from the log:\n%s", s, got)
+			}
+		}
+	}
+}
+
 func TestAnUnknownLevelIsInfo(t *testing.T) {
 	l := telemetry.Logger(io.Discard, telemetry.LogOptions{Level: "loud"})
 	if l.Enabled(t.Context(), slog.LevelDebug) || !l.Enabled(t.Context(), slog.LevelInfo) {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 
 	"github.com/skein-run/skein/internal/tool/effect"
 )
@@ -51,7 +53,7 @@ func (t *operated) add(op Operation, do does) {
 }
 
 // Do executes one operation within its time and size.
-func (t *operated) Do(ctx context.Context, c Call) (Result, error) {
+func (t *operated) Do(ctx context.Context, c Call) (r Result, err error) {
 	do := t.does[c.Op]
 	if do == nil {
 		return Result{}, &Error{Outcome: Refused, Message: fmt.Sprintf("the tool %s has no operation %q", t.resource.Name, c.Op)}
@@ -64,7 +66,12 @@ func (t *operated) Do(ctx context.Context, c Call) (Result, error) {
 	}
 	ctx, cancel := context.WithTimeout(effect.With(ctx, effect.ID{Command: c.ID, Try: c.Try}), op.Timeout)
 	defer cancel()
-	r, err := do(ctx, orEmpty(c.Args), c.ID)
+	outcome := Refused
+	if op.Class.Started() {
+		outcome = Unknown // nobody knows how far it came
+	}
+	defer caught(c.Op, outcome, &err)
+	r, err = do(ctx, orEmpty(c.Args), c.ID)
 	var known *Error
 	switch {
 	case err == nil && len(r.Content) > op.MaxResult:
@@ -74,6 +81,18 @@ func (t *operated) Do(ctx context.Context, c Call) (Result, error) {
 		err = effect.Ended(ctx, NotDone, c.Op)
 	}
 	return r, brief(err, op.MaxResult)
+}
+
+// caught turns a panic into an error. What a model wrote goes through parsers and
+// drivers of many hands, and a bug in one of them must not take every run along, and
+// again after each restart. The log says where it was, and nothing of what it was about.
+func caught(op string, outcome Outcome, err *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	slog.Error("a tool ended in a bug", slog.String("operation", op), slog.String("panic", fmt.Sprintf("%T", r)), slog.String("stack", string(debug.Stack())))
+	*err = &Error{Outcome: outcome, Message: op + " ended in a bug of its own; it may go well with other arguments"}
 }
 
 // mostReason is how long an error may be: it goes back to the model, like a

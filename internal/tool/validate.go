@@ -30,7 +30,8 @@ const mostProblems = 5
 // is a *[Error], [Refused], that a model can act on: it names each place, what is
 // wrong there and what is wanted. A property that the schema does not have is
 // refused where the schema says so, and one given twice always is.
-func Validate(op *Operation, args json.RawMessage) error {
+func Validate(op *Operation, args json.RawMessage) (err error) {
+	defer caught(op.Name, Refused, &err)
 	args = orEmpty(args)
 	if len(args) > mostArguments {
 		return refuse("%s: the arguments have %d bytes, and %d are the most", op.Name, len(args), mostArguments)
@@ -40,7 +41,6 @@ func Validate(op *Operation, args json.RawMessage) error {
 	}
 	compiled := op.compiled
 	if compiled == nil {
-		var err error
 		if compiled, err = compile(op.Schema); err != nil {
 			return fmt.Errorf("operation %s: %w", op.Name, err)
 		}

@@ -105,7 +105,12 @@ func digits(b []byte, i int) (end int, some bool) {
 	return i, i > from
 }
 
-// Count takes a number of things; what is no whole number above zero counts as 0.
+// maxCount is more than anything is counted to, and little enough that sums of
+// counts, and their products with prices, stay what they are.
+const maxCount = 1 << 48
+
+// Count takes a number of things; what is no whole number above zero, or larger than
+// anything is counted to, counts as 0.
 func (c *Cursor) Count() int64 {
 	if c.Kind() != '0' {
 		c.Skip()
@@ -118,5 +123,8 @@ func (c *Cursor) Count() int64 {
 		c.Skip()
 		return 0
 	}
-	return max(0, n)
+	if n < 0 || n > maxCount {
+		return 0
+	}
+	return n
 }

@@ -140,6 +140,19 @@ func TestWholeNumbersComeInManySpellings(t *testing.T) {
 	}
 }
 
+// A count goes into sums and products; one that cannot be meant must not make them
+// negative.
+func TestCountsThatCannotBeMeantAreNone(t *testing.T) {
+	for text, want := range map[string]int64{
+		"7": 7, "1e3": 1000, "281474976710656": 1 << 48, "281474976710657": 0, "999999999999999999": 0, "1e15": 0, "9e99": 0, "-1": 0, `"7"`: 0, "null": 0, "[1]": 0, "1.5": 0,
+	} {
+		c := On([]byte(text))
+		if got := c.Count(); got != want || c.End() != nil {
+			t.Errorf("%s: %d, want %d (%v)", text, got, want, c.Err())
+		}
+	}
+}
+
 func TestBuilderPutsCommasWhereTheyBelong(t *testing.T) {
 	var b Builder
 	b.Object()
