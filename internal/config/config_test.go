@@ -321,3 +321,10 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestABudgetIsInTheCurrencyOfThePrices(t *testing.T) {
+	_, err := config.Parse("skein.yaml", []byte("version: 1\nbudgets:\n  - {scope: \"team:a\", limit: 5 EUR}\n"), func(string) (string, bool) { return "", false })
+	if err == nil || !strings.Contains(err.Error(), "write it in USD") {
+		t.Errorf("5 EUR gave %v", err)
+	}
+}

@@ -339,6 +339,9 @@ func (b BudgetOptions) Parsed() (budget.Limit, error) {
 	if l.Amount, err = money.ParseWithCurrency(b.Limit); err != nil {
 		return l, fmt.Errorf("limit: %w", err)
 	}
+	if l.Amount.Currency() != money.USD {
+		return l, fmt.Errorf("limit: %s cannot be held against prices, which are in USD; write it in USD", l.Amount)
+	}
 	if b.Zone != "" {
 		if l.Zone, err = time.LoadLocation(b.Zone); err != nil {
 			return l, fmt.Errorf("zone %q is unknown; want a name such as Europe/Berlin", b.Zone)

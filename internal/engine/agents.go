@@ -75,6 +75,8 @@ func NewAgent(name string, o AgentOptions, tools map[string]tool.Tool) (*Agent, 
 			wrong("limits.budget", "%v", err)
 		} else if def.Limits.Budget.Sign() <= 0 {
 			wrong("limits.budget", "%q must be more than nothing", o.Limits.Budget)
+		} else if def.Limits.Budget.Currency() != money.USD {
+			wrong("limits.budget", "%q cannot be held against prices, which are in USD; write it in USD", o.Limits.Budget)
 		}
 	}
 	mine := map[string]tool.Tool{}

@@ -65,7 +65,8 @@ type Budgets interface {
 	dispatch.Budget
 	// OpenRun sets the budget of a run; zero is none. What the run has spent so far
 	// is spent from it.
-	OpenRun(run string, limit, spent money.Amount)
+	// An error is that there can be no such budget; then the run may not go on.
+	OpenRun(run string, limit, spent money.Amount) error
 	// CloseRun forgets it.
 	CloseRun(run string)
 }

@@ -222,10 +222,11 @@ func (p *purse) Settle(time.Time, *dispatch.Grant, money.Amount) {
 func (p *purse) Return(now time.Time, g *dispatch.Grant) { p.Settle(now, g, money.Amount{}) }
 func (p *purse) CloseRun(string)                         {}
 
-func (p *purse) OpenRun(_ string, _, spent money.Amount) {
+func (p *purse) OpenRun(_ string, _, spent money.Amount) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.spent = append(p.spent, spent)
+	return nil
 }
 
 // sends asks for one effect at the first step, and says «done» after it.

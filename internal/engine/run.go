@@ -62,7 +62,9 @@ func (e *Engine) Start(ctx context.Context, r StartRequest) (run string, again b
 		OutputCap: a.Definition.OutputCap, Goal: ref, Input: input, Key: r.Key, By: r.By,
 		Project: r.Project, Team: r.Team, Customer: r.Customer, APIKey: r.APIKey,
 	}}
-	e.o.Budgets.OpenRun(run, limits.Budget, money.Amount{})
+	if err := e.o.Budgets.OpenRun(run, limits.Budget, money.Amount{}); err != nil {
+		return "", false, fmt.Errorf("%w: %w", ErrBadInput, err)
+	}
 	_, _, err = e.submit(ctx, run, in, &attachment{
 		records:  []store.Record{{Org: e.o.Org, Kind: DefinitionKind, Version: 1, Config: e.o.Revision, Body: def}},
 		payloads: []store.Payload{payload},
@@ -237,8 +239,7 @@ func (e *Engine) openBudget(ctx context.Context, run string, limit money.Amount)
 	if err != nil {
 		return fmt.Errorf("read what %s has spent: %w", run, err)
 	}
-	e.o.Budgets.OpenRun(run, limit, spent)
-	return nil
+	return e.o.Budgets.OpenRun(run, limit, spent)
 }
 
 // Journal is where a run's records are read from.

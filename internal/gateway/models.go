@@ -66,7 +66,7 @@ func (g *Gateway) listModels(w http.ResponseWriter, r *http.Request) {
 		for _, n := range names {
 			list.Data = append(list.Data, chatModelOf(n))
 		}
-		writeJSON(w, list)
+		g.writeJSON(w, list)
 		return
 	}
 	page, more, refusal := pageOf(names, r)
@@ -81,7 +81,7 @@ func (g *Gateway) listModels(w http.ResponseWriter, r *http.Request) {
 	if len(page) > 0 {
 		list.FirstID, list.LastID = &page[0], &page[len(page)-1]
 	}
-	writeJSON(w, list)
+	g.writeJSON(w, list)
 }
 
 // oneModel answers GET /v1/models/{name}; names may hold slashes.
@@ -98,9 +98,9 @@ func (g *Gateway) oneModel(w http.ResponseWriter, r *http.Request, name string) 
 	case refusal != nil:
 		g.refuse(w, codec, refusal)
 	case codec.Format() == llm.Messages:
-		writeJSON(w, messagesModelOf(name))
+		g.writeJSON(w, messagesModelOf(name))
 	default:
-		writeJSON(w, chatModelOf(name))
+		g.writeJSON(w, chatModelOf(name))
 	}
 }
 
@@ -149,7 +149,8 @@ func firstPage(names []string, limit int) ([]string, bool, *llm.Error) {
 	return names[:min(limit, len(names))], len(names) > limit, nil
 }
 
-func writeJSON(w http.ResponseWriter, v any) {
+func (g *Gateway) writeJSON(w http.ResponseWriter, v any) {
+	restIn(w, g.c.Options.BodyTimeout)
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic("gateway: encoding names and numbers: " + err.Error())

@@ -15,6 +15,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, codec wire.Codec, e *llm.Error) 
 	if gone(e) {
 		return // nobody is there
 	}
+	restIn(w, g.c.Options.BodyTimeout)
 	e = shown(e)
 	status, body := codec.EncodeError(e)
 	h := w.Header()

@@ -159,16 +159,15 @@ func (s *Server) closeListeners() {
 // route finds the handler. Model calls come first: they are what there is most of.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	defer s.recovered(r)
-	if r.ContentLength != 0 {
-		// Whoever is refused before his body is read is still waited for by net/http,
-		// which wants the connection's next request. Handlers that read have times of
-		// their own.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.c.bodyTime)) // a connection that has gone needs none
+	if strings.HasPrefix(r.URL.Path, "/v1/") && s.c.Gateway != nil {
+		s.c.Gateway.ServeHTTP(w, r)
+		return
+	}
+	if r.ContentLength != 0 { // handlers that read a body set a time of their own
+		restIn(w, s.c.bodyTime)
 	}
 	var h http.Handler
 	switch path := r.URL.Path; {
-	case strings.HasPrefix(path, "/v1/"):
-		h = s.c.Gateway
 	case strings.HasPrefix(path, "/api/"):
 		if s.c.API != nil {
 			s.untilStop(w, r, s.c.API)
@@ -186,6 +185,12 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.ServeHTTP(w, r)
+}
+
+// restIn bounds how long the rest of a body may take that nobody reads: net/http
+// waits for it, since it wants the connection's next request.
+func restIn(w http.ResponseWriter, d time.Duration) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(d)) // a connection that has gone needs none
 }
 
 // recovered reports a bug of ours and cuts its request off; the process goes on.

@@ -88,14 +88,13 @@ func (b *budgets) keyChanged(k auth.Key) {
 }
 
 // OpenRun sets the budget of a run, and what it has spent so far.
-func (b *budgets) OpenRun(run string, limit, spent money.Amount) {
+func (b *budgets) OpenRun(run string, limit, spent money.Amount) (err error) {
 	if limit.IsZero() {
-		return
+		return nil
 	}
 	l := budget.Limit{Scope: "run:" + run, Amount: limit, Window: budget.Run, Kind: budget.Hard}
 	b.With(func(s *budget.State) {
-		if err := s.Define(l); err != nil {
-			b.log.Error("a run's budget cannot be set", "run", run, "err", err)
+		if err = s.Define(l); err != nil {
 			return
 		}
 		if !b.runs[run] && !spent.IsZero() {
@@ -103,6 +102,7 @@ func (b *budgets) OpenRun(run string, limit, spent money.Amount) {
 		}
 		b.runs[run] = true
 	})
+	return err
 }
 
 // CloseRun forgets the budget of a run.
