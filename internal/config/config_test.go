@@ -299,8 +299,8 @@ func TestTheExampleIsRight(t *testing.T) {
 }
 
 func TestABudgetIsReadWhole(t *testing.T) {
-	l, err := config.BudgetOptions{Scope: "team:x", Limit: "500 EUR", Window: "month", Kind: "soft", Zone: "Europe/Berlin"}.Parsed()
-	if err != nil || l.Amount != money.New(500, 0, money.EUR) || l.Zone.String() != "Europe/Berlin" {
+	l, err := config.BudgetOptions{Scope: "team:x", Limit: "500 USD", Window: "month", Kind: "soft", Zone: "Europe/Berlin"}.Parsed()
+	if err != nil || l.Amount != money.New(500, 0, money.USD) || l.Zone.String() != "Europe/Berlin" {
 		t.Errorf("got %+v, %v", l, err)
 	}
 }
