@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -142,6 +145,27 @@ func TestOnlyCmdKnowsTheNode(t *testing.T) {
 		for _, imp := range p.Imports {
 			if to, _ := room(imp); ours && to == "config" && from != "config" && from != "node" {
 				t.Errorf("%s imports config: nothing below node does. Declare the options in your own package; config assembles them", p.ImportPath)
+			}
+		}
+	}
+}
+
+// clock is what reads or waits for the time.
+var clock = regexp.MustCompile(`\btime\.(Now|Since|Until|Sleep|After|AfterFunc|Tick|NewTimer|NewTicker)\(`)
+
+func TestPurePackagesReadNoClock(t *testing.T) {
+	for _, rest := range pure {
+		files, err := filepath.Glob(filepath.Join("..", filepath.FromSlash(rest), "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: no files: %v", rest, err)
+		}
+		for _, name := range files {
+			src, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := clock.Find(src); found != nil && !strings.HasSuffix(name, "_test.go") {
+				t.Errorf("%s has %s…): the time is an argument or stands in the event, so that tests and plans can say what it is", name, found)
 			}
 		}
 	}
