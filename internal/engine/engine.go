@@ -324,7 +324,8 @@ func (e *Engine) move(run string, to agent.Status) {
 // ended lets go of what a run held.
 func (e *Engine) ended(run string, rec *agent.Record) {
 	e.o.Budgets.CloseRun(run)
-	e.o.Log.Info("run ended", "run", run, "status", rec.Decision.Status, "reason", rec.Decision.Reason)
+	// The reason may quote a provider or a tool, and so a prompt: the journal has it.
+	e.o.Log.Info("run ended", "run", run, "status", rec.Decision.Status)
 }
 
 // halt stops everything: what the store holds is what a start goes on from.
