@@ -64,7 +64,7 @@ func (l *Local) Run(ctx context.Context, id string) (*Run, error) {
 	r.Cost = &st.Spent
 	for i := range st.Open {
 		if o := &st.Open[i]; o.Doubt {
-			r.Doubts = append(r.Doubts, Doubt{Effect: fmt.Sprintf("%s/%d", o.ID, o.Try), Tool: o.Tool, Class: o.Class, Digest: o.Digest})
+			r.Doubts = append(r.Doubts, Doubt{Effect: o.Effect(), Tool: o.Tool, Class: o.Class, Digest: o.Digest})
 		}
 	}
 	var t Timeline

@@ -58,8 +58,7 @@ func (e *Engine) prepare(c *sched.Command) {
 		f.tool, f.op, ok = s.set.Lookup(c.Do.Tool)
 	}
 	if !ok {
-		e.tellOf(c.Run, s, &agent.Failure{Outcome: string(tool.NotDone), Message: "the tool is not configured any more"},
-			fmt.Sprintf("The tool %q is not available any more.", c.Do.Tool))
+		e.gone(c.Run, s)
 		return
 	}
 	now := e.o.Now()
@@ -74,7 +73,7 @@ func (e *Engine) prepare(c *sched.Command) {
 	}
 	f.grant = &grant
 	f.entry.Held, f.entry.Windows = grant.Held, grant.Windows
-	e.flights[effectID(&c.Do)] = f
+	e.flights[c.Do.Effect()] = f
 	var a *attachment
 	if len(f.op.Bound) > 0 {
 		open := f.entry
@@ -93,7 +92,7 @@ func (e *Engine) prepare(c *sched.Command) {
 func (e *Engine) meter(f *flight, s *snapshot, now time.Time) {
 	r := f.tool.Resource()
 	f.entry = ledger.Entry{
-		ID: effectID(&s.do), Kind: ledger.Effect, Cause: s.cause, Cloud: r.Cloud, Service: r.Kind,
+		ID: s.do.Effect(), Kind: ledger.Effect, Cause: s.cause, Cloud: r.Cloud, Service: r.Kind,
 		Resource: s.do.Tool, ConsumedFrom: now, Outcome: "unknown",
 	}
 	if card, ok := e.o.Cards(r, now); ok {
@@ -114,12 +113,10 @@ func unpriced(cs []price.Charge) bool {
 	return false
 }
 
-func effectID(o *agent.Open) string { return fmt.Sprintf("%s/%d", o.ID, o.Try) }
-
 // perform does a command in a goroutine of its own; its outcome is an input.
 func (e *Engine) perform(c *sched.Command) {
 	s := e.snap(c.Run, c.State, c.Do)
-	id := effectID(&c.Do)
+	id := c.Do.Effect()
 	f := e.flights[id]
 	if f == nil {
 		f = &flight{}
@@ -151,7 +148,7 @@ func (e *Engine) perform(c *sched.Command) {
 
 // callOff ends what is being performed, or gives back what was held for it.
 func (e *Engine) callOff(c *sched.Command) {
-	f := e.flights[effectID(&c.Do)]
+	f := e.flights[c.Do.Effect()]
 	if f == nil {
 		return
 	}
@@ -159,7 +156,7 @@ func (e *Engine) callOff(c *sched.Command) {
 		f.cancel()
 		return
 	}
-	delete(e.flights, effectID(&c.Do))
+	delete(e.flights, c.Do.Effect())
 	e.book(f, nil, "canceled", e.o.Now(), func(b store.Batch, durable func()) {
 		e.o.Store.Submit(b, func(int64, error) { durable() })
 	})
@@ -169,8 +166,7 @@ func (e *Engine) callOff(c *sched.Command) {
 func (e *Engine) callTool(ctx context.Context, run string, s *snapshot, f *flight) {
 	var meter tool.Meter
 	if f.tool == nil {
-		e.tellOf(run, s, &agent.Failure{Outcome: string(tool.NotDone), Message: "the tool is not configured any more"},
-			fmt.Sprintf("The tool %q is not available any more.", s.do.Tool))
+		e.gone(run, s)
 		return
 	}
 	f.entry.ConsumedFrom = e.o.Now()
@@ -179,13 +175,13 @@ func (e *Engine) callTool(ctx context.Context, run string, s *snapshot, f *fligh
 	a := &attachment{}
 	outcome := "ok"
 	if err == nil {
-		ref, p := e.keep(run, effectID(&s.do)+"/result", result.Content)
+		ref, p := e.keep(run, s.do.Effect()+"/result", result.Content)
 		a.payloads = []store.Payload{p}
 		in.Kind, in.Result = agent.ToolReturned, &agent.Result{Ref: ref, Repeat: result.Repeat}
 	} else {
-		fail := e.toolFailure(err, s.do.Class)
+		fail := toolFailure(err)
 		outcome = fail.Outcome
-		ref, p := e.keep(run, effectID(&s.do)+"/failure", []byte(fail.Message))
+		ref, p := e.keep(run, s.do.Effect()+"/failure", []byte(fail.Message))
 		a.payloads = []store.Payload{p}
 		if fail.Outcome != string(tool.Unknown) || s.do.Class == agent.Read || s.do.Class == agent.Local {
 			fail.Told = &ref
@@ -222,7 +218,7 @@ func (e *Engine) execute(ctx context.Context, s *snapshot, f *flight) (tool.Resu
 }
 
 // toolFailure says what a run should know of an effect that failed.
-func (e *Engine) toolFailure(err error, class agent.Class) *agent.Failure {
+func toolFailure(err error) *agent.Failure {
 	var te *tool.Error
 	if errors.As(err, &te) {
 		return &agent.Failure{Outcome: string(te.Outcome), Message: te.Message, Again: te.Retry, After: te.After}
@@ -258,11 +254,11 @@ func (e *Engine) book(f *flight, readings []price.Reading, outcome string, now t
 	})
 }
 
-// tellOf hands in a failure that the model is told of.
-func (e *Engine) tellOf(run string, s *snapshot, f *agent.Failure, words string) {
-	ref, p := e.keep(run, effectID(&s.do)+"/failure", []byte(words))
-	f.Told = &ref
+// gone tells a run, and its model, that a tool is not there any more.
+func (e *Engine) gone(run string, s *snapshot) {
+	ref, p := e.keep(run, s.do.Effect()+"/failure", fmt.Appendf(nil, "The tool %q is not available any more.", s.do.Tool))
 	e.post(sched.Event{Kind: sched.Arrived, Run: run, Input: agent.Input{
-		Kind: agent.ToolFailed, At: e.o.Now(), Command: s.do.ID, Try: s.do.Try, Failure: f,
+		Kind: agent.ToolFailed, At: e.o.Now(), Command: s.do.ID, Try: s.do.Try,
+		Failure: &agent.Failure{Outcome: string(tool.NotDone), Message: "the tool is not configured any more", Told: &ref},
 	}}, &attachment{payloads: []store.Payload{p}})
 }

@@ -155,7 +155,7 @@ func (e *Engine) Resolve(ctx context.Context, run, command, answer, by, told str
 	}
 	var o *agent.Open
 	for i := range st.Open {
-		if c := &st.Open[i]; c.Doubt && (c.ID == command || effectID(c) == command) {
+		if c := &st.Open[i]; c.Doubt && (c.ID == command || c.Effect() == command) {
 			o = c
 		}
 	}
@@ -168,8 +168,8 @@ func (e *Engine) Resolve(ctx context.Context, run, command, answer, by, told str
 			agent.AnswerAbandon: "It is not known whether this was done, and it will not be tried again.",
 		}[answer]
 	}
-	ref, payload := e.keep(run, effectID(o)+"/resolved/"+answer, []byte(told))
-	in := agent.Input{Kind: agent.Resolved, Command: o.ID, Resolve: &agent.Resolve{ID: effectID(o), Answer: answer, Told: ref, By: by}}
+	ref, payload := e.keep(run, o.Effect()+"/resolved/"+answer, []byte(told))
+	in := agent.Input{Kind: agent.Resolved, Command: o.ID, Resolve: &agent.Resolve{ID: o.Effect(), Answer: answer, Told: ref, By: by}}
 	return e.askWith(ctx, run, in, &attachment{payloads: []store.Payload{payload}})
 }
 
