@@ -20,7 +20,9 @@ import (
 type attempt struct {
 	id     string
 	dep    *deployment
-	begun  bool // counted by the deployment's health
+	on     *provider.Surface // the API that serves it
+	codec  wire.Codec        // of it
+	begun  bool              // counted by the deployment's health
 	probe  bool
 	opened bool
 	sent   bool // the upstream may have got the request
@@ -95,7 +97,7 @@ func (r *run) exchange(ctx context.Context) error {
 		return err // while its record was written
 	}
 	a.sent = true
-	req := provider.Request{Attempt: a.id, Body: a.body, Stream: r.facts.Stream}
+	req := provider.Request{Attempt: a.id, Body: a.body, Stream: r.facts.Stream, Surface: a.on, Upstream: a.dep.upstream}
 	if h, ok := r.c.Source.(interface{ Header() http.Header }); ok {
 		req.Header = h.Header()
 	}
@@ -129,7 +131,7 @@ func (r *run) refusal(ans *provider.Answer) error {
 			Message: fmt.Sprintf("the deployment %s answered with status %d and broke off", dep.name, ans.Status),
 		}
 	}
-	if e := dep.codec.DecodeError(ans.Status, ans.Header, body, dep.info.Dialect); e != nil {
+	if e := r.at.codec.DecodeError(ans.Status, ans.Header, body, r.at.on.Dialect); e != nil {
 		return e
 	}
 	return r.malformed(fmt.Errorf("status %d with %s where a stream was asked for", ans.Status, ans.Header.Get("Content-Type")))

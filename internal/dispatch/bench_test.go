@@ -185,7 +185,7 @@ func front(b *testing.B, d *dispatch.Dispatcher) string {
 
 func serve(d *dispatch.Dispatcher, ctx context.Context, body []byte, w io.Writer, id string) error {
 	codec := all.Codec(llm.Chat)
-	scan, err := codec.Scan(body)
+	scan, err := codec.Scan(body, nil)
 	if err != nil {
 		return err
 	}

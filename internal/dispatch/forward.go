@@ -19,12 +19,12 @@ const maxKept = 1 << 20
 // come, and is kept in terminal.
 func (r *run) readStream(ans *provider.Answer) error {
 	a := &r.at
-	same := a.dep.info.Format == r.want
-	o := wire.FrameOptions{Events: !same, HideUsage: !r.as.StreamUsage}
+	same := a.on.Format == r.want
+	o := wire.FrameOptions{Events: !same, HideUsage: !r.as.StreamUsage, Framing: r.as.Framing, Seal: r.as.Seal}
 	if same && r.as.Model != a.dep.upstream {
 		o.Model = r.as.Model
 	}
-	s := a.dep.codec.Frames(ans.Body, a.dep.info.Dialect, o)
+	s := a.codec.Frames(ans.Body, a.on.Dialect, o)
 	var w wire.Writer
 	switch {
 	case r.want == "":
@@ -123,7 +123,7 @@ func (r *run) pass(b []byte, events []llm.Event) error {
 
 // finish hands the end over: the entry is durable.
 func (r *run) finish() {
-	same := r.at.dep.info.Format == r.want
+	same := r.at.on.Format == r.want
 	if !r.facts.Stream {
 		var err error
 		switch {

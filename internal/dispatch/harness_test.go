@@ -102,7 +102,7 @@ type source struct {
 func newSource(t testing.TB, body string, format llm.Format) *source {
 	t.Helper()
 	c := all.Codec(format)
-	s, err := c.Scan([]byte(body))
+	s, err := c.Scan([]byte(body), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func (s *source) Body(t *wire.Target) ([]byte, []wire.Loss, error) {
 		b, err := s.codec.Edit(nil, s.body, s.scan, t)
 		return b, nil, err
 	}
-	r, err := s.codec.DecodeRequest(s.body)
+	r, err := s.codec.DecodeRequest(s.body, nil)
 	if err != nil {
 		return nil, nil, err
 	}

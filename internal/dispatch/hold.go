@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/wire"
 )
 
@@ -60,9 +62,11 @@ func (r *run) hold(c *call.Command) call.Event {
 	a, f, now := &r.at, r.facts, r.d.now()
 	dep := a.dep
 	a.id = r.c.ID + "/" + strconv.Itoa(c.Attempt)
+	a.on = r.surface(dep)
+	a.codec = r.d.o.Codecs(a.on.Format)
 	t := wire.Target{
-		Format: dep.info.Format, Dialect: dep.info.Dialect, Upstream: dep.upstream, MaxOutput: dep.maxOutput,
-		LossyOK: r.m.lossyOK && r.losesAt(dep),
+		Format: a.on.Format, Dialect: a.on.Dialect, Upstream: dep.upstream, MaxOutput: dep.maxOutput,
+		LossyOK: r.m.lossyOK && r.loses(dep),
 	}
 	body, losses, err := r.c.Source.Body(&t) // to be weighed; the cap comes later
 	if err != nil {
@@ -123,21 +127,44 @@ func unbounded(f *wire.Facts) string {
 // of meaning, route is asked again, knowing it.
 func (r *run) unfit(err error) call.Event {
 	e := r.asError(err)
-	if e.Class != llm.Lossy || r.losesAt(r.at.dep) {
+	if e.Class != llm.Lossy || r.loses(r.at.dep) {
 		return call.Event{Kind: call.Refused, Err: e}
 	}
-	r.loses = append(r.loses, r.at.dep.info.Format)
+	r.lossyAt = append(r.lossyAt, r.at.on.Format)
 	r.lossy = e
 	return call.Event{Kind: call.Refused, Err: e, Again: true}
 }
 
-func (r *run) losesAt(dep *deployment) bool {
-	for _, f := range r.loses {
-		if f == dep.info.Format {
-			return true
+// surface picks the API of a deployment that serves the call: the client's own
+// format where it is spoken there, else the first that is not known to lose some of
+// the request's meaning, else the first.
+func (r *run) surface(dep *deployment) *provider.Surface {
+	var first, keeps *provider.Surface
+	for _, s := range dep.surfaces {
+		switch {
+		case s.Format.Operation() != r.facts.Format.Operation():
+		case s.Format == r.facts.Format:
+			return s
+		default:
+			if first == nil {
+				first = s
+			}
+			if keeps == nil && !slices.Contains(r.lossyAt, s.Format) {
+				keeps = s
+			}
 		}
 	}
-	return false
+	if keeps != nil {
+		return keeps
+	}
+	return first
+}
+
+// loses reports whether the deployment has no API that keeps all of the request's
+// meaning.
+func (r *run) loses(dep *deployment) bool {
+	s := r.surface(dep)
+	return s != nil && s.Format != r.facts.Format && slices.Contains(r.lossyAt, s.Format)
 }
 
 func (r *run) giveBack() {

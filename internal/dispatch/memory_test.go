@@ -12,6 +12,7 @@ import (
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/route"
 	"github.com/skein-run/skein/internal/wire"
 )
 
@@ -28,7 +29,7 @@ func newMemory(t testing.TB, format llm.Format, f fault) *upstream {
 }
 
 func (u *upstream) inMemory(name string) dispatch.Upstream {
-	return &memory{u, provider.Info{Name: name, Kind: kindOf[u.format], Format: u.format, Dialect: &wire.Dialect{}, Cloud: "cloud" + name[1:], Service: "Test API"}}
+	return &memory{u, provider.Info{Name: name, Kind: kindOf[u.format], Surfaces: []*provider.Surface{{Format: u.format, Dialect: &wire.Dialect{}}}, Makers: func(string) []llm.Maker { return []llm.Maker{route.AnyMaker} }, Cloud: "cloud" + name[1:], Service: "Test API"}}
 }
 
 func (m *memory) Info() provider.Info { return m.info }

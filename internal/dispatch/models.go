@@ -1,9 +1,6 @@
 package dispatch
 
 import (
-	"slices"
-
-	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/route"
 )
 
@@ -21,11 +18,14 @@ func (d *Dispatcher) Models() []ModelInfo {
 		for _, dep := range w.models[name].deployments {
 			info := DeploymentInfo{
 				Name: dep.name, Provider: dep.info.Name, Kind: dep.info.Kind, Upstream: dep.upstream,
-				Cloud: dep.info.Cloud, Region: dep.region, Format: dep.info.Format,
+				Cloud: dep.info.Cloud, Region: dep.region,
 				Context: dep.context, MaxOutput: dep.maxOutput,
 				InFlight: dep.slots.InFlight(), MaxInFlight: dep.slots.Max, State: "ready",
 			}
-			c := dep.candidate(nil)
+			for _, s := range dep.surfaces {
+				info.Formats = append(info.Formats, s.Format)
+			}
+			c := dep.candidate(false)
 			if reason := route.Standing(&c, now); reason != 0 {
 				info.State = reason.String()
 			}
@@ -36,11 +36,11 @@ func (d *Dispatcher) Models() []ModelInfo {
 	return out
 }
 
-// candidate is the deployment as route sees it, under Dispatcher.mu. loses holds
-// the formats that cannot carry all that the request means.
-func (dep *deployment) candidate(loses []llm.Format) route.Candidate {
+// candidate is the deployment as route sees it, under Dispatcher.mu; loses: it
+// cannot carry all that the request means.
+func (dep *deployment) candidate(loses bool) route.Candidate {
 	return route.Candidate{
-		Format: dep.info.Format, Context: dep.context, Loses: slices.Contains(loses, dep.info.Format),
+		Makers: dep.makers, Context: dep.context, Loses: loses,
 		Full: dep.slots.Full(), Health: &dep.health, Credential: dep.credential, Quota: dep.quota,
 	}
 }

@@ -155,7 +155,7 @@ type ModelInfo struct {
 // DeploymentInfo describes a deployment and how it is now.
 type DeploymentInfo struct {
 	Name, Provider, Kind, Upstream, Cloud, Region string
-	Format                                        llm.Format
+	Formats                                       []llm.Format // that it speaks itself
 	Context, MaxOutput                            int64
 	InFlight, MaxInFlight                         int
 	State                                         string // "ready", or why it rests

@@ -10,9 +10,9 @@ import (
 
 	"github.com/skein-run/skein/internal/call"
 	"github.com/skein-run/skein/internal/limit"
+	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/route"
-	"github.com/skein-run/skein/internal/wire"
 )
 
 // world is one setup, ready for use. It does not change.
@@ -48,7 +48,8 @@ type deployment struct {
 
 	markedCache bool // it writes a cache for what is marked only
 	info        provider.Info
-	codec       wire.Codec
+	surfaces    []*provider.Surface // the preferred one first
+	makers      []llm.Maker         // whose opaque state it understands
 	*standing
 }
 
@@ -136,10 +137,15 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 	info := up.Info()
 	dep := &deployment{
 		name: o.Called(info.Region), upstream: o.Upstream, region: o.Region, context: o.Context, maxOutput: o.MaxOutput,
-		send: up, info: info, codec: d.o.Codecs(info.Format),
+		send: up, info: info, makers: info.MakersOf(o.Upstream),
 	}
-	if dep.codec == nil {
-		return nil, fmt.Errorf("provider %s speaks the format %q, which has no codec", o.Provider, info.Format)
+	for _, s := range info.SurfacesOf(o.Upstream) {
+		if d.o.Codecs(s.Format) != nil {
+			dep.surfaces = append(dep.surfaces, s)
+		}
+	}
+	if len(dep.surfaces) == 0 {
+		return nil, fmt.Errorf("provider %s has no API for a model named %q", o.Provider, o.Upstream)
 	}
 	if dep.region == "" {
 		dep.region = info.Region

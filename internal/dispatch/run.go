@@ -75,7 +75,7 @@ type buffers struct {
 	candidates []route.Candidate
 	choices    []route.Choice
 	order      []uint16
-	loses      []llm.Format // formats that cannot carry all that the request means
+	lossyAt    []llm.Format // formats that cannot carry all that the request means
 	kept       []byte       // prelude, in the client's format
 	out        []byte
 	terminal   []byte // the end, kept until the entry is durable
@@ -214,7 +214,7 @@ func (r *run) over() {
 	r.serving = serving{}
 	b := &r.buffers
 	b.cmds, b.candidates, b.charges = clean(b.cmds), clean(b.candidates), clean(b.charges)
-	b.choices, b.order, b.loses = b.choices[:0], b.order[:0], b.loses[:0]
+	b.choices, b.order, b.lossyAt = b.choices[:0], b.order[:0], b.lossyAt[:0]
 	b.kept, b.out, b.terminal, b.body = small(b.kept), small(b.out), small(b.terminal), small(b.body)
 }
 

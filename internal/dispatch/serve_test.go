@@ -274,7 +274,7 @@ func ExampleDispatcher_Do() {
 	}
 	codec := all.Codec(llm.Chat)
 	body := []byte(`{"model":"smart","messages":[{"role":"user","content":"How did revenue develop?"}]}`)
-	scan, _ := codec.Scan(body)
+	scan, _ := codec.Scan(body, nil)
 	s := &sink{format: llm.Chat}
 	rec, err := d.Do(context.Background(), dispatch.Call{ID: "call_1", Model: "smart", Source: &source{codec, scan, body}, Sink: s})
 	fmt.Println(rec.Outcome, rec.Attempts[0].Deployment, rec.Cost, err)

@@ -27,7 +27,7 @@ func (r *run) choose(c *call.Command) call.Event {
 		return call.Event{Kind: call.Chosen, Err: errRetries}
 	}
 	for _, dep := range r.m.deployments {
-		r.candidates = append(r.candidates, dep.candidate(r.loses))
+		r.candidates = append(r.candidates, dep.candidate(r.loses(dep)))
 	}
 	r.choices = route.Choose(r.m.policy, &req, r.candidates, now, r.choices)
 	d.mu.Unlock()
@@ -76,8 +76,8 @@ func (r *run) nothing(until, now time.Time) *llm.Error {
 	switch {
 	case all(route.OtherState):
 		e.Class, e.Blame, e.Status = llm.BadRequest, llm.BlameRequest, http.StatusBadRequest
-		e.Message = fmt.Sprintf("the request carries state that only a provider of the format %s understands, and the model %s has none; take it out, or ask for another model",
-			strings.Join(r.facts.Bindings, ", "), r.m.name)
+		e.Message = fmt.Sprintf("the request carries state of %v (signed thinking or the like) that no deployment of the model %s understands; take it out, or ask for another model",
+			r.facts.Bindings, r.m.name)
 		return e
 	case all(route.OtherState, route.TooShort):
 		e.Class, e.Blame, e.Status, e.Code = llm.ContextOverflow, llm.BlameRequest, http.StatusBadRequest, "context_length_exceeded"

@@ -8,7 +8,6 @@ import (
 
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/provider"
-	"github.com/skein-run/skein/internal/wire/raw"
 )
 
 // maxWhole bounds an unstreamed answer.
@@ -26,7 +25,7 @@ func (r *run) readWhole(ans *provider.Answer) error {
 	if err != nil {
 		return err
 	}
-	resp, err := a.dep.codec.DecodeResponse(body, a.dep.info.Dialect)
+	resp, err := a.codec.DecodeResponse(body, a.on.Dialect)
 	if err != nil {
 		return err // an *llm.Error: it is malformed, or an error with status 200
 	}
@@ -55,25 +54,11 @@ func progressOf(resp *llm.Response) llm.Progress {
 // renamed is an unstreamed answer in which the model has the name that the client
 // asked for, as it has in a stream.
 func (r *run) renamed() []byte {
-	if r.as.Model == r.at.dep.upstream {
+	if r.as.Model == r.at.dep.upstream && r.as.Seal == nil {
 		return r.body
 	}
-	c := raw.On(r.body)
-	for c.Object(); ; {
-		key, ok := c.Key()
-		if !ok {
-			return r.body
-		}
-		if string(key) != "model" {
-			c.Skip()
-			continue
-		}
-		at := c.Skip()
-		r.out = append(r.out[:0], r.body[:at.From]...)
-		r.out = raw.AppendString(r.out, r.as.Model)
-		r.out = append(r.out, r.body[at.To:]...)
-		return r.out
-	}
+	r.out = r.at.codec.Rename(r.out[:0], r.body, r.as)
+	return r.out
 }
 
 // readAll appends what r holds to b; size is what was stated, or -1.

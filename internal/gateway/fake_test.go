@@ -30,7 +30,7 @@ type toy struct {
 
 func (c toy) Format() llm.Format { return c.format }
 
-func (c toy) Scan(body []byte) (*wire.Scan, error) {
+func (c toy) Scan(body []byte, _ *wire.Head) (*wire.Scan, error) {
 	var in struct {
 		Model  string
 		Stream bool
@@ -45,7 +45,7 @@ func (c toy) Edit(dst, body []byte, _ *wire.Scan, t *wire.Target) ([]byte, error
 	return append(append(dst, body...), t.Upstream...), nil
 }
 
-func (c toy) DecodeRequest(body []byte) (*llm.Request, error) {
+func (c toy) DecodeRequest(body []byte, _ *wire.Head) (*llm.Request, error) {
 	return &llm.Request{Model: string(body)}, nil
 }
 

@@ -140,7 +140,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, codec wire.Codec
 	}
 	defer body.release()
 
-	scan, err := codec.Scan(body.bytes())
+	scan, err := codec.Scan(body.bytes(), nil)
 	if err != nil {
 		g.refuse(w, codec, asError(err))
 		return

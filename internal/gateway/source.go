@@ -73,7 +73,7 @@ func (s *source) release() {
 
 func (s *source) decoded() (*llm.Request, error) {
 	if s.request == nil && s.err == nil {
-		s.request, s.err = s.codec.DecodeRequest(slices.Clone(s.body.bytes()))
+		s.request, s.err = s.codec.DecodeRequest(slices.Clone(s.body.bytes()), nil)
 	}
 	return s.request, s.err
 }

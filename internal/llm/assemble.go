@@ -43,6 +43,13 @@ func (a *Assembler) add(e *Event) {
 		if b := a.open[e.Index]; b != nil {
 			b.text = append(b.text, e.Text...)
 			b.sig = append(b.sig, e.Signature...)
+			p := &a.resp.Parts[b.at]
+			if e.Maker != "" {
+				p.Maker = e.Maker
+			}
+			if e.Citation != nil {
+				p.Citations = append(p.Citations, *e.Citation)
+			}
 		}
 	case BlockStop:
 		if b := a.open[e.Index]; b != nil && len(e.Part.Extra) > 0 {

@@ -29,8 +29,10 @@ type Event struct {
 	Index int  // BlockStart, Delta, BlockStop: which part, from 0
 	Part  Part // BlockStart: kind, and for a tool call its id and name; BlockStop: Extra that came on the way
 
-	Text      string // Delta: more text, thinking, refusal or arguments (JSON text)
-	Signature string // Delta of a thinking part
+	Text      string    // Delta: more text, thinking, refusal or arguments (JSON text)
+	Signature string    // Delta: more of the part's opaque state
+	Maker     Maker     // Delta: of Signature
+	Citation  *Citation // Delta: a source of what was said
 
 	Stop       StopReason // Stop
 	StopDetail string

@@ -37,6 +37,8 @@ type Request struct {
 	Stream        bool
 	StreamUsage   bool // the client asked for usage at the end of the stream
 	Store         *bool
+	Modalities    []string      // of the answer, where more than text is asked for: "text", "audio", "image"
+	Embed         *EmbedRequest // of the operation Embed; then there are no messages
 
 	// Extra holds members with no canonical place, in their order, so that the
 	// same format can write them back and another can say what it lost.
@@ -50,15 +52,6 @@ type Extra struct {
 	Path   string          `json:"path"`   // its place in its holder, such as "logit_bias" or "function.meta"
 	Value  json.RawMessage `json:"value"`
 }
-
-// Format is a wire format that clients and providers speak.
-type Format string
-
-// The formats that have a codec.
-const (
-	Chat     Format = "chat"     // OpenAI Chat Completions
-	Messages Format = "messages" // Anthropic Messages
-)
 
 // Role says who speaks.
 type Role string
@@ -113,14 +106,47 @@ type Part struct {
 	URL       string `json:"url,omitempty"`
 	Detail    string `json:"detail,omitempty"` // Image: low, high, auto
 
-	Signature string     `json:"signature,omitempty"` // Thinking: opaque state of its provider
-	Redacted  string     `json:"redacted,omitempty"`  // Thinking that is shown to nobody
-	Cache     *CacheMark `json:"cache,omitempty"`     // the prompt up to here may be cached
+	// Signature is opaque state of its provider, which wants it back with the part: on
+	// thinking, and at Google also on text and tool calls. Maker says whose it is;
+	// the state is understood by that maker's models only.
+	Signature string     `json:"signature,omitempty"`
+	Redacted  string     `json:"redacted,omitempty"` // Thinking that is shown to nobody
+	Maker     Maker      `json:"maker,omitempty"`    // of Signature and Redacted
+	Cache     *CacheMark `json:"cache,omitempty"`    // the prompt up to here may be cached
+
+	Citations []Citation `json:"citations,omitempty"` // Text: what it rests on
 
 	From Format          `json:"from,omitempty"` // Opaque: the format that knows it
 	Raw  json.RawMessage `json:"raw,omitempty"`
 
 	Extra []Extra `json:"extra,omitempty"` // members that only the part's own format knows
+}
+
+// Maker is who understands a piece of opaque state: a company whose models share
+// it wherever they are served ("anthropic" directly, on Bedrock and on Vertex), or
+// one service of a company where they do not.
+type Maker string
+
+// The makers whose state is carried.
+const (
+	MakerAnthropic Maker = "anthropic"
+	MakerOpenAI    Maker = "openai"
+	MakerGoogle    Maker = "google"
+	MakerAmazon    Maker = "amazon"
+)
+
+// Citation is a source that a piece of an answer rests on.
+type Citation struct {
+	URL   string `json:"url,omitempty"`
+	Title string `json:"title,omitempty"`
+	Text  string `json:"text,omitempty"` // what was cited
+	// Start and End are where in the part's text the cited passage stands, in
+	// characters; both 0 where the format does not say.
+	Start int `json:"start,omitempty"`
+	End   int `json:"end,omitempty"`
+
+	From Format          `json:"from,omitempty"` // the format whose own form is in Raw
+	Raw  json.RawMessage `json:"raw,omitempty"`
 }
 
 // CacheMark ends a prefix that the provider should keep.
@@ -158,6 +184,23 @@ const (
 	ToolRequired ToolMode = "required"
 	ToolNamed    ToolMode = "named"
 )
+
+// EmbedRequest asks for vectors.
+type EmbedRequest struct {
+	Inputs     []EmbedInput
+	Dimensions int64  // of the vectors; 0: the model's own
+	Encoding   string // as the client wants them: "" and "float" are numbers, "base64" is OpenAI's packed form
+	Task       string // what they are for, in Google's words: RETRIEVAL_QUERY, …
+	// Single: the client's format asked for one vector and not for a list of one.
+	Single bool
+}
+
+// EmbedInput is one thing to embed: a text, or its tokens.
+type EmbedInput struct {
+	Text   string
+	Tokens []int64
+	Title  string
+}
 
 // Penalties discourage repetition.
 type Penalties struct{ Presence, Frequency json.Number }
@@ -212,6 +255,14 @@ type Response struct {
 	Stop       StopReason
 	StopDetail string // the stop sequence, or the upstream's own word
 	Usage      Usage
-	Created    int64 // Unix seconds, where the upstream says so
+	Created    int64    // Unix seconds, where the upstream says so
+	Vectors    []Vector // of the operation Embed, in the order of the inputs
 	Extra      []Extra
+}
+
+// Vector is one embedding, in whichever form it came; formats that want the other
+// form get it without a change of value.
+type Vector struct {
+	Numbers json.RawMessage // a JSON array of numbers, with their spelling
+	Packed  string          // base64 of little-endian float32
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/skein-run/skein/internal/llm"
 )
@@ -14,7 +13,7 @@ import (
 // the address and the credential.
 func (p *Provider) Check(ctx context.Context) error {
 	u := *p.url
-	u.Path = strings.TrimSuffix(u.Path, p.kind.Path) + p.kind.Models
+	u.Path = below(u.Path, p.kind.Models)
 	req := (&http.Request{
 		Method: http.MethodGet, URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: p.header(&Request{}),

@@ -12,12 +12,12 @@ import (
 // Kind is one sort of service.
 type Kind struct {
 	Name     string
-	Format   llm.Format
-	Dialect  string // its default; empty: the format's specification
+	Surfaces []Surface // the preferred one first
+	// Maker is whose opaque state its models understand; "*": nobody knows.
+	Maker    llm.Maker
 	Cloud    string
 	Service  string // as a bill names it
 	Endpoint string // its own address
-	Path     string // below the endpoint
 	Models   string // its list of models, below the endpoint
 	KeyEnv   string // where a key is looked for when the row states none
 	NeedsKey bool   // at its own address
@@ -41,8 +41,9 @@ var kinds = []*Kind{openAI, anthropic}
 // https://platform.openai.com/docs/api-reference/debugging-requests: the client's
 // own id goes into X-Client-Request-Id, ASCII and at most 512 characters (read 2026-11).
 var openAI = &Kind{
-	Name: "openai", Format: llm.Chat, Dialect: "openai", Cloud: "openai", Service: "OpenAI API",
-	Endpoint: "https://api.openai.com/v1", Path: "/chat/completions", Models: "/models",
+	Name: "openai", Maker: llm.MakerOpenAI, Cloud: "openai", Service: "OpenAI API",
+	Surfaces: []Surface{{Format: llm.Chat, dialect: "openai", Path: "/chat/completions"}},
+	Endpoint: "https://api.openai.com/v1", Models: "/models",
 	KeyEnv: "OPENAI_API_KEY", AddressEnv: "OPENAI_BASE_URL", NeedsKey: true,
 	KeyHeader: "Authorization", KeyPrefix: "Bearer ",
 	RequestIDHeader: "X-Client-Request-Id", UpstreamID: "X-Request-Id",
@@ -51,8 +52,9 @@ var openAI = &Kind{
 // anthropic is Anthropic's own API, or anything that speaks Messages.
 // https://docs.anthropic.com/en/api/versioning and …/api/errors (read 2026-11).
 var anthropic = &Kind{
-	Name: "anthropic", Format: llm.Messages, Cloud: "anthropic", Service: "Anthropic API",
-	Endpoint: "https://api.anthropic.com", Path: "/v1/messages", Models: "/v1/models",
+	Name: "anthropic", Maker: llm.MakerAnthropic, Cloud: "anthropic", Service: "Anthropic API",
+	Surfaces: []Surface{{Format: llm.Messages, Path: "/v1/messages"}},
+	Endpoint: "https://api.anthropic.com", Models: "/v1/models",
 	KeyEnv: "ANTHROPIC_API_KEY", AddressEnv: "ANTHROPIC_BASE_URL", NeedsKey: true,
 	KeyHeader: "X-Api-Key",
 	Fixed:     []string{"Anthropic-Version", "2023-06-01"},
@@ -93,7 +95,6 @@ func kindByName(name string) *Kind {
 // address is where attempts are posted. An endpoint overrides the kind's own; that
 // it ends with the version, as people copy it from an SDK's settings, is allowed.
 func (k *Kind) address(endpoint string) (*url.URL, error) {
-	path := k.Path
 	if endpoint == "" {
 		endpoint = k.Endpoint
 	}
@@ -108,10 +109,6 @@ func (k *Kind) address(endpoint string) (*url.URL, error) {
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("want an address without ? and #")
 	}
-	if strings.HasSuffix(u.Path, "/v1") {
-		path = strings.TrimPrefix(path, "/v1")
-	}
-	u.Path += path
 	return u, nil
 }
 

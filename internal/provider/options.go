@@ -34,10 +34,10 @@ func (o Options) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "{%s %s}", o.Kind, o.Endpoint)
 }
 
-func (o *Options) dialect(k *Kind) (*wire.Dialect, error) {
+func (o *Options) dialect(s *Surface) (*wire.Dialect, error) {
 	name := o.Dialect
 	if name == "" && o.Endpoint == "" {
-		name = k.Dialect
+		name = s.dialect
 	}
 	if name == "" {
 		return &wire.Dialect{}, nil

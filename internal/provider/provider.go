@@ -19,15 +19,16 @@ import (
 	"time"
 
 	"github.com/skein-run/skein/internal/llm"
-	"github.com/skein-run/skein/internal/wire"
 )
 
 // Request is one attempt.
 type Request struct {
-	Attempt string      // sent as the client request id, where the kind or row has a header for it
-	Body    []byte      // in the kind's format; not read any more once Send failed or Answer.Body is closed
-	Stream  bool        // a stream is wanted
-	Header  http.Header // the client's; only what the kind allows is passed on
+	Attempt  string      // sent as the client request id, where the kind or row has a header for it
+	Body     []byte      // in the kind's format; not read any more once Send failed or Answer.Body is closed
+	Stream   bool        // a stream is wanted
+	Surface  *Surface    // one of the provider's; nil: its first
+	Upstream string      // the model's name, for surfaces that have it in their address
+	Header   http.Header // the client's; only what the kind allows is passed on
 }
 
 // Answer is what came back: any status, with the body still to be read. Whoever
@@ -41,10 +42,11 @@ type Answer struct {
 
 // Info is what the rest of Skein needs to know of a provider.
 type Info struct {
-	Name        string
-	Kind        string
-	Format      llm.Format
-	Dialect     *wire.Dialect
+	Name     string
+	Kind     string
+	Surfaces []*Surface // the preferred one first
+	// Makers are those whose opaque state an upstream model understands; nil: nobody's.
+	Makers      func(upstream string) []llm.Maker
 	Cloud       string
 	Region      string
 	Service     string // as a bill names it: "OpenAI API"
@@ -73,9 +75,12 @@ func New(name string, o Options) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("provider %s: endpoint %q: %w", name, o.Endpoint, err)
 	}
-	d, err := o.dialect(k)
-	if err != nil {
-		return nil, fmt.Errorf("provider %s: %w", name, err)
+	var surfaces []*Surface
+	for _, s := range k.Surfaces {
+		if s.Dialect, err = o.dialect(&s); err != nil {
+			return nil, fmt.Errorf("provider %s: %w", name, err)
+		}
+		surfaces = append(surfaces, &s)
 	}
 	if o.Key == "" && k.NeedsKey && o.Endpoint == "" {
 		return nil, fmt.Errorf("provider %s: key is missing; set it, or %s in the environment", name, k.KeyEnv)
@@ -85,7 +90,7 @@ func New(name string, o Options) (*Provider, error) {
 	}
 	p := &Provider{
 		info: Info{
-			Name: name, Kind: k.Name, Format: k.Format, Dialect: d, Cloud: o.cloud(k), Region: o.Region,
+			Name: name, Kind: k.Name, Surfaces: surfaces, Makers: k.makers(&o), Cloud: o.cloud(k), Region: o.Region,
 			Service: o.service(k, name), MaxInFlight: o.MaxInFlight,
 		},
 		kind: k, url: u, fixed: k.fixedHeader(o.Key), allow: k.Allow,
@@ -111,7 +116,7 @@ func (p *Provider) Send(ctx context.Context, r *Request) (*Answer, error) {
 	p.age(time.Now())
 	out := &outgoing{body: r.Body}
 	req := (&http.Request{
-		Method: http.MethodPost, URL: p.url, Host: p.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Method: http.MethodPost, URL: p.address(r), Host: p.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: p.header(r), Body: out, ContentLength: int64(len(r.Body)), GetBody: out.again,
 	}).WithContext(ctx)
 	resp, err := p.transport.RoundTrip(req)
@@ -125,6 +130,35 @@ func (p *Provider) Send(ctx context.Context, r *Request) (*Answer, error) {
 		UpstreamID: bounded(resp.Header.Get(p.kind.UpstreamID)),
 	}
 	return &out.Answer, nil
+}
+
+// address is where an attempt is posted.
+func (p *Provider) address(r *Request) *url.URL {
+	s := r.Surface
+	if s == nil {
+		s = p.info.Surfaces[0]
+	}
+	u := *p.url
+	u.Path = below(u.Path, s.Path)
+	return &u
+}
+
+// below joins an endpoint's path and a path below it. That the endpoint ends with
+// the version, as people copy it from an SDK's settings, is allowed.
+func below(endpoint, path string) string {
+	if strings.HasSuffix(endpoint, "/v1") {
+		path = strings.TrimPrefix(path, "/v1")
+	}
+	return endpoint + path
+}
+
+// makers are those whose state the row's models understand.
+func (k *Kind) makers(o *Options) func(string) []llm.Maker {
+	m := []llm.Maker{k.Maker}
+	if o.Endpoint != "" { // nobody knows what stands there
+		m = []llm.Maker{"*"}
+	}
+	return func(string) []llm.Maker { return m }
 }
 
 // header builds a request's headers: our own, and those of the client that the

@@ -55,8 +55,8 @@ func TestInfoTellsWhereItRuns(t *testing.T) {
 	if own.Info().Service != "OpenAI API" || pool.Info().Service != "b" {
 		t.Errorf("services: %s and %s", own.Info().Service, pool.Info().Service)
 	}
-	if own.Info().Dialect.OutputCapName != "max_completion_tokens" || pool.Info().Dialect.Name != "" {
-		t.Errorf("dialects: %+v and %+v", own.Info().Dialect, pool.Info().Dialect)
+	if own.Info().Surfaces[0].Dialect.OutputCapName != "max_completion_tokens" || pool.Info().Surfaces[0].Dialect.Name != "" {
+		t.Errorf("dialects: %+v and %+v", own.Info().Surfaces[0].Dialect, pool.Info().Surfaces[0].Dialect)
 	}
 }
 

@@ -7,6 +7,7 @@
 package route
 
 import (
+	"slices"
 	"time"
 
 	"github.com/skein-run/skein/internal/limit"
@@ -26,18 +27,18 @@ var Policies = map[string]Policy{"": Priority, "priority": Priority}
 
 // Request is what a choice depends on.
 type Request struct {
-	Bindings   []string // formats whose provider's own state it carries
-	Input      int64    // tokens of input, as estimated
-	LongerThan int64    // only a context longer than this will do; 0: any
-	LossyOK    bool     // a loss of meaning is allowed
+	Bindings   []llm.Maker // whose own state it carries
+	Input      int64       // tokens of input, as estimated
+	LongerThan int64       // only a context longer than this will do; 0: any
+	LossyOK    bool        // a loss of meaning is allowed
 }
 
 // Candidate is one deployment of the model, as it stands now.
 type Candidate struct {
-	Format     llm.Format
-	Context    int64 // tokens; 0: not known
-	Loses      bool  // it cannot carry all that the request means
-	Full       bool  // no slot is free
+	Makers     []llm.Maker // whose state is understood there
+	Context    int64       // tokens; 0: not known
+	Loses      bool        // it cannot carry all that the request means
+	Full       bool        // no slot is free
 	Health     *Health
 	Credential *limit.Cooldown
 	Quota      *limit.Cooldown
@@ -96,7 +97,7 @@ func order(place int, loses, queue bool) Reason {
 // comes first, so that the reason shown is the one to act on.
 func judge(r *Request, c *Candidate, now time.Time) (Reason, time.Time) {
 	switch {
-	case !bound(r.Bindings, c.Format):
+	case !bound(r.Bindings, c.Makers):
 		return OtherState, time.Time{}
 	case r.LongerThan > 0 && c.Context <= r.LongerThan, c.Context > 0 && r.Input > c.Context:
 		return TooShort, time.Time{}
@@ -132,11 +133,15 @@ func stands(c *Candidate, now time.Time) (Reason, time.Time) {
 }
 
 // bound reports whether the state that a request carries is understood there.
-func bound(bindings []string, f llm.Format) bool {
+func bound(bindings, makers []llm.Maker) bool {
 	for _, b := range bindings {
-		if b != string(f) {
+		if !slices.Contains(makers, b) && !slices.Contains(makers, AnyMaker) {
 			return false
 		}
 	}
 	return true
 }
+
+// AnyMaker among a candidate's makers: nobody knows what stands behind it, so it
+// gets whatever there is.
+const AnyMaker llm.Maker = "*"

@@ -100,13 +100,15 @@ func (s *script) deployments(t *testing.T, input string) string {
 	}
 	for _, line := range strings.Split(strings.TrimSpace(input), "\n") {
 		words := strings.Fields(line)
-		c := route.Candidate{Format: llm.Chat, Health: &route.Health{}}
+		c := route.Candidate{Health: &route.Health{}}
 		quota, credential := words[0], words[0]
 		for _, w := range words[1:] {
 			k, v, _ := strings.Cut(w, "=")
 			switch k {
-			case "format":
-				c.Format = llm.Format(v)
+			case "makers":
+				for _, m := range strings.Split(v, ",") {
+					c.Makers = append(c.Makers, llm.Maker(m))
+				}
 			case "context":
 				c.Context, _ = strconv.ParseInt(v, 10, 64)
 			case "inflight":
@@ -133,7 +135,9 @@ func (s *script) route(t *testing.T, d *datadriven.TestData) string {
 	for _, a := range d.CmdArgs {
 		switch a.Key {
 		case "bindings":
-			r.Bindings = a.Vals
+			for _, v := range a.Vals {
+				r.Bindings = append(r.Bindings, llm.Maker(v))
+			}
 		case "input":
 			r.Input, _ = strconv.ParseInt(a.Vals[0], 10, 64)
 		case "longer":
@@ -188,7 +192,7 @@ func TestEveryCandidateHasOneChoice(t *testing.T) {
 		cs := make([]route.Candidate, rapid.IntRange(0, 20).Draw(t, "n"))
 		for i := range cs {
 			cs[i] = route.Candidate{
-				Format: rapid.SampledFrom([]llm.Format{llm.Chat, llm.Messages}).Draw(t, "format"), Context: rapid.Int64Range(0, 3).Draw(t, "context"),
+				Makers: []llm.Maker{rapid.SampledFrom([]llm.Maker{llm.MakerOpenAI, llm.MakerAnthropic, route.AnyMaker}).Draw(t, "maker")}, Context: rapid.Int64Range(0, 3).Draw(t, "context"),
 				Loses: rapid.Bool().Draw(t, "loses"), Full: rapid.Bool().Draw(t, "full"), Health: &route.Health{}, Quota: &limit.Cooldown{}, Credential: &limit.Cooldown{},
 			}
 			if rapid.Bool().Draw(t, "rests") {
@@ -197,7 +201,7 @@ func TestEveryCandidateHasOneChoice(t *testing.T) {
 		}
 		r := route.Request{LossyOK: rapid.Bool().Draw(t, "lossy"), Input: rapid.Int64Range(0, 3).Draw(t, "input")}
 		if rapid.Bool().Draw(t, "bound") {
-			r.Bindings = []string{"messages"}
+			r.Bindings = []llm.Maker{llm.MakerAnthropic}
 		}
 		seen, skipped := map[uint16]bool{}, false
 		for _, c := range route.Choose(route.Priority, &r, cs, epoch, nil) {
@@ -220,7 +224,7 @@ func TestEveryCandidateHasOneChoice(t *testing.T) {
 }
 
 func ExampleChoose() {
-	full, us := route.Candidate{Format: llm.Chat, Full: true}, route.Candidate{Format: llm.Chat}
+	full, us := route.Candidate{Full: true}, route.Candidate{}
 	for _, c := range route.Choose(route.Priority, &route.Request{}, []route.Candidate{full, us}, epoch, nil) {
 		fmt.Println(c.Candidate, c.Taken, c.Reason)
 	}
@@ -232,12 +236,12 @@ func ExampleChoose() {
 func BenchmarkChoose100(b *testing.B) {
 	cs := make([]route.Candidate, 100)
 	for i := range cs {
-		cs[i] = route.Candidate{Format: llm.Chat, Context: 128_000, Full: i%3 == 0, Health: &route.Health{}, Quota: &limit.Cooldown{}, Credential: &limit.Cooldown{}}
+		cs[i] = route.Candidate{Makers: []llm.Maker{llm.MakerOpenAI}, Context: 128_000, Full: i%3 == 0, Health: &route.Health{}, Quota: &limit.Cooldown{}, Credential: &limit.Cooldown{}}
 		if i%5 == 0 {
 			cs[i].Quota.Rest(time.Minute, epoch)
 		}
 	}
-	r := route.Request{Input: 3000, Bindings: []string{"chat"}}
+	r := route.Request{Input: 3000, Bindings: []llm.Maker{llm.MakerOpenAI}}
 	out := make([]route.Choice, 0, 100)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -28,4 +28,14 @@ type Dialect struct {
 	// ToolIDLength is the length that tool call ids must have, all of them letters
 	// and digits; 0 where any short id will do.
 	ToolIDLength int
+
+	// InAddress: model and stream stand in the request's address; a body that states
+	// them is refused (Bedrock, Vertex).
+	InAddress bool
+	// Version is the member anthropic_version that the body must have (messages).
+	Version string
+	// BetasInBody: beta flags stand in the body, not in a header (messages on Bedrock).
+	BetasInBody bool
+	// Framing of streams, where it is not the format's own.
+	Framing Framing
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/skein-run/skein/internal/llm"
+import (
+	"slices"
+
+	"github.com/skein-run/skein/internal/llm"
+)
 
 // FactsOf are the facts of a request that was made here and has no bytes yet; its
 // sizes are those of what the model will read.
@@ -35,20 +39,16 @@ func (f *Facts) part(p *llm.Part) {
 	}
 	if p.Signature != "" || p.Redacted != "" {
 		f.Reasoning = true
-		f.bind(llm.Messages)
+		f.Bind(p.Maker)
 	}
 	for i := range p.Content {
 		f.part(&p.Content[i])
 	}
 }
 
-// bind notes whose opaque state is carried. Signed thinking of the canonical call
-// is in the form of the only maker whose codec gives it.
-func (f *Facts) bind(maker llm.Format) {
-	for _, b := range f.Bindings {
-		if b == string(maker) {
-			return
-		}
+// Bind notes whose opaque state is carried.
+func (f *Facts) Bind(maker llm.Maker) {
+	if maker != "" && !slices.Contains(f.Bindings, maker) {
+		f.Bindings = append(f.Bindings, maker)
 	}
-	f.Bindings = append(f.Bindings, string(maker))
 }

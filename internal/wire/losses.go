@@ -99,19 +99,30 @@ func (t *LossTable) extraFate(holder string, e *llm.Extra) Fate {
 	if string(e.Value) == "null" {
 		return Fate{Class: Neutral}
 	}
-	for i := range t.Extras {
-		row := &t.Extras[i]
+	if f, ok := fateIn(t.Extras, holder, e); ok {
+		return f
+	}
+	if f, ok := fateIn(own[e.Format], holder, e); ok {
+		return f
+	}
+	return Fate{Semantic, "known to " + string(e.Format) + " only"}
+}
+
+// fateIn finds a member's row.
+func fateIn(rows []ExtraFate, holder string, e *llm.Extra) (Fate, bool) {
+	for i := range rows {
+		row := &rows[i]
 		if row.From != e.Format || row.Holder != holder || row.Path != e.Path {
 			continue
 		}
 		for _, v := range row.Neutral {
 			if v == string(e.Value) {
-				return Fate{Class: Neutral}
+				return Fate{Class: Neutral}, true
 			}
 		}
-		return row.Fate
+		return row.Fate, true
 	}
-	return Fate{Semantic, "known to " + string(e.Format) + " only"}
+	return Fate{}, false
 }
 
 // RefuseLossy is the refusal of a request for its first semantic loss, or nil

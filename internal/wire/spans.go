@@ -7,11 +7,12 @@ type Spans struct {
 	Model          Span // its value, quotes included
 	MaxOutput      Span // the value of the cap, under whichever of the format's names
 	MaxOutputName  string
-	MaxOutputKey   Span // the cap's name, quotes included
-	MaxOutputTwice Span // chat: the value of max_completion_tokens where max_tokens is there as well
-	StreamOptions  Span // chat: the value of stream_options
-	IncludeUsage   Span // chat: the value of stream_options.include_usage
-	ThinkingBudget Span // messages: the value of thinking.budget_tokens
+	MaxOutputKey   Span   // the cap's name, quotes included
+	MaxOutputTwice Span   // chat: the value of max_completion_tokens where max_tokens is there as well
+	StreamOptions  Span   // chat: the value of stream_options
+	IncludeUsage   Span   // chat: the value of stream_options.include_usage
+	ThinkingBudget Span   // messages: the value of thinking.budget_tokens
+	StateIDs       []Span // the values of Facts.StateIDs
 }
 
 // Span is body[From:To].

@@ -43,9 +43,16 @@ type Facts struct {
 	// which are elsewhere.
 	Unsized bool
 
-	// Bindings are the formats whose opaque provider state the request carries
-	// (thinking signatures and the like); it may go to a deployment of that maker only.
-	Bindings []string
+	// Inputs is how many things are to be embedded, of the operation Embed.
+	Inputs int64
+	// Bindings are the makers whose opaque state the request carries (thinking
+	// signatures and the like); it may go to a deployment of that maker only.
+	Bindings []llm.Maker
+	// StateIDs are the ids of things that a provider keeps (previous_response_id and
+	// the like), as the client states them, at Spans.StateIDs.
+	StateIDs []string
+	// Betas are beta flags, of the body and of the client's header.
+	Betas []string
 }
 
 // Target is where an attempt's request goes and how it must be spelled.
@@ -58,6 +65,10 @@ type Target struct {
 	// MaxOutput is the model's own limit, for formats that must state a cap.
 	MaxOutput int64
 	LossyOK   bool // semantic losses are allowed
+	// Betas are the client's beta flags, for dialects that want them in the body.
+	Betas []string
+	// IDs are the provider's own ids of the scan's StateIDs, in their order.
+	IDs []string
 }
 
 // LossClass says what losing a field means.
@@ -86,12 +97,12 @@ type Codec interface {
 	// Scan reads a request once. A duplicate of any key that we act on, a missing
 	// model, a wrong type and too deep a nesting are *llm.Error of class BadRequest
 	// that name the field.
-	Scan(body []byte) (*Scan, error)
+	Scan(body []byte, h *Head) (*Scan, error)
 	// Edit appends body to dst with the target's model, cap and usage option
 	// spliced in; every other byte is as it was.
 	Edit(dst, body []byte, s *Scan, t *Target) ([]byte, error)
 
-	DecodeRequest(body []byte) (*llm.Request, error)
+	DecodeRequest(body []byte, h *Head) (*llm.Request, error)
 	// EncodeRequest is a pure function and prefix-stable. A semantic loss is an
 	// *llm.Error of class Lossy unless t.LossyOK.
 	EncodeRequest(r *llm.Request, t *Target) ([]byte, []Loss, error)
@@ -100,6 +111,9 @@ type Codec interface {
 
 	DecodeResponse(body []byte, d *Dialect) (*llm.Response, error)
 	EncodeResponse(r *llm.Response, as *Answer) []byte
+	// Rename appends an unstreamed answer in this format to dst as the client is to see
+	// it, by its own name for the model; every other byte is as it was.
+	Rename(dst, body []byte, as *Answer) []byte
 
 	// Frames reads an upstream's stream in this format.
 	Frames(r io.Reader, d *Dialect, o FrameOptions) Stream
@@ -126,7 +140,10 @@ type Answer struct {
 	ID          string // the call's id, in the shape of the client's format
 	Model       string // as the client asked for it
 	StreamUsage bool
-	Created     int64 // Unix seconds
+	Created     int64   // Unix seconds
+	Framing     Framing // of a stream, as the client reads it
+	// Seal makes an id that the client may keep of a provider's own; nil: ids pass.
+	Seal func(id string) string
 }
 
 // FrameClass says what a piece of a stream is to the call.
@@ -149,9 +166,11 @@ type Frame struct {
 
 // FrameOptions says what is wanted of a stream.
 type FrameOptions struct {
-	Events    bool   // decode; else only scan
-	HideUsage bool   // the client did not ask for usage: leave out what only carries it
-	Model     string // rewrite the model name in passing frames to this, where not empty
+	Events    bool                   // decode; else only scan
+	HideUsage bool                   // the client did not ask for usage: leave out what only carries it
+	Model     string                 // rewrite the model name in passing frames to this, where not empty
+	Framing   Framing                // as the client reads it
+	Seal      func(id string) string // as in Answer
 }
 
 // Stream reads an upstream's stream. Not safe for concurrent use.

@@ -69,8 +69,8 @@ func send(t *testing.T, p *provider.Provider, r provider.Request) (*provider.Ans
 
 func complete(t *testing.T, k provider.Kind) {
 	for what, v := range map[string]string{
-		"Name": k.Name, "Format": string(k.Format), "Cloud": k.Cloud, "Service": k.Service, "Endpoint": k.Endpoint,
-		"Path": k.Path, "KeyEnv": k.KeyEnv, "KeyHeader": k.KeyHeader,
+		"Name": k.Name, "Surface": k.Surfaces[0].Path, "Cloud": k.Cloud, "Service": k.Service, "Endpoint": k.Endpoint,
+		"KeyEnv": k.KeyEnv, "KeyHeader": k.KeyHeader,
 	} {
 		if v == "" {
 			t.Errorf("%s is missing", what)
@@ -146,7 +146,7 @@ func endpoints(t *testing.T, k provider.Kind) {
 	_, prefix, _ := strings.Cut(own, "/")
 	for _, e := range []string{s.URL + "/" + prefix, s.URL + "/v1", s.URL + "/v1/", s.URL + "/team/v1"} {
 		send(t, at(t, k, e), provider.Request{Body: []byte("{}")})
-		if !strings.HasSuffix(path, strings.TrimPrefix(k.Path, "/v1")) || strings.Count(path, "/v1") > 1 || strings.Contains(path, "//") {
+		if !strings.HasSuffix(path, strings.TrimPrefix(k.Surfaces[0].Path, "/v1")) || strings.Count(path, "/v1") > 1 || strings.Contains(path, "//") {
 			t.Errorf("%s posts to %s", e, path)
 		}
 	}

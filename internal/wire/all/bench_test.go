@@ -25,7 +25,7 @@ func chatRequest(n int) []byte {
 }
 
 func messagesRequest(n int) []byte {
-	r, err := all.Codec(llm.Chat).DecodeRequest(chatRequest(n))
+	r, err := all.Codec(llm.Chat).DecodeRequest(chatRequest(n), nil)
 	if err != nil {
 		panic(err)
 	}
@@ -75,7 +75,7 @@ func BenchmarkScanAndEdit(b *testing.B) {
 				b.ReportAllocs()
 				defer cpu(b)()
 				for b.Loop() {
-					s, err := c.Scan(body)
+					s, err := c.Scan(body, nil)
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -158,7 +158,7 @@ func BenchmarkTranslateRequest4KB(b *testing.B) {
 	b.ReportAllocs()
 	defer cpu(b)()
 	for b.Loop() {
-		r, err := all.Codec(llm.Chat).DecodeRequest(body)
+		r, err := all.Codec(llm.Chat).DecodeRequest(body, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

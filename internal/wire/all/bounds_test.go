@@ -42,7 +42,7 @@ func TestWhatSizesDoNotBoundIsFound(t *testing.T) {
 		if !strings.Contains(c.more, `"messages"`) {
 			body += `,"messages":[{"role":"user","content":"hello"}]`
 		}
-		s, err := all.Codec(c.format).Scan([]byte(body + "}"))
+		s, err := all.Codec(c.format).Scan([]byte(body+"}"), nil)
 		if err != nil {
 			t.Errorf("%s: %v", c.more, err)
 			continue

@@ -43,7 +43,7 @@ func FuzzDecodeRequest(f *testing.F) {
 	seed(f, "requests", ".json")
 	f.Fuzz(func(t *testing.T, chat bool, body []byte) {
 		c := codecOf(chat)
-		r, err := c.DecodeRequest(body)
+		r, err := c.DecodeRequest(body, nil)
 		if err != nil {
 			return
 		}
@@ -56,7 +56,7 @@ func FuzzDecodeRequest(f *testing.F) {
 			if !json.Valid(once) {
 				t.Fatalf("to %s: no JSON: %s", to.Format(), once)
 			}
-			r2, err := to.DecodeRequest(once)
+			r2, err := to.DecodeRequest(once, nil)
 			if err != nil {
 				t.Fatalf("to %s: %v in %s", to.Format(), err, once)
 			}
@@ -64,7 +64,7 @@ func FuzzDecodeRequest(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			r3, err := to.DecodeRequest(twice)
+			r3, err := to.DecodeRequest(twice, nil)
 			if err != nil {
 				t.Fatalf("to %s: %v in %s", to.Format(), err, twice)
 			}
@@ -82,7 +82,7 @@ func FuzzScanAndEdit(f *testing.F) {
 	f.Add(true, []byte(` {"messages":[],"stream":true,"stream_options":{ },"max_tokens":null,"model":"a" } `))
 	f.Fuzz(func(t *testing.T, chat bool, body []byte) {
 		c := codecOf(chat)
-		s, err := c.Scan(body)
+		s, err := c.Scan(body, nil)
 		if err != nil {
 			return
 		}
@@ -99,7 +99,7 @@ func FuzzScanAndEdit(f *testing.F) {
 		if err != nil {
 			return
 		}
-		after, err := c.Scan(out[1:])
+		after, err := c.Scan(out[1:], nil)
 		if err != nil {
 			t.Fatalf("%v in %s", err, out)
 		}

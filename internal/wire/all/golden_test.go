@@ -84,10 +84,10 @@ func TestRequestsInTheOtherFormat(t *testing.T) {
 	for _, x := range cases(t, "requests", ".json") {
 		t.Run(x.name, func(t *testing.T) {
 			from, to := all.Codec(x.format), all.Codec(other(x.format))
-			if _, err := from.Scan(x.text); err != nil {
+			if _, err := from.Scan(x.text, nil); err != nil {
 				t.Fatal(err)
 			}
-			r, err := from.DecodeRequest(x.text)
+			r, err := from.DecodeRequest(x.text, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -169,7 +169,7 @@ func through(r *llm.Request, from, to wire.Codec) (*llm.Request, []wire.Loss, er
 	if err != nil {
 		return nil, losses, err
 	}
-	r2, err := to.DecodeRequest(there)
+	r2, err := to.DecodeRequest(there, nil)
 	if err != nil {
 		return nil, losses, fmt.Errorf("%w in %s", err, there)
 	}
@@ -177,7 +177,7 @@ func through(r *llm.Request, from, to wire.Codec) (*llm.Request, []wire.Loss, er
 	if err != nil {
 		return nil, losses, err
 	}
-	r3, err := from.DecodeRequest(back)
+	r3, err := from.DecodeRequest(back, nil)
 	if err != nil {
 		return nil, losses, fmt.Errorf("%w in %s", err, back)
 	}
@@ -187,7 +187,7 @@ func through(r *llm.Request, from, to wire.Codec) (*llm.Request, []wire.Loss, er
 // keeps translates a request to the other format and back, and compares.
 func keeps(t *testing.T, id string, from, to wire.Codec, body []byte) (losses []wire.Loss, ok bool) {
 	t.Helper()
-	r, err := from.DecodeRequest(body)
+	r, err := from.DecodeRequest(body, nil)
 	if err != nil {
 		return nil, false // other operations; the codecs' own tests count
 	}
@@ -247,7 +247,7 @@ func cut(s string) string {
 // messages may follow the history, as thinking does.
 func prefixes(t *testing.T, id string, from, to wire.Codec, body []byte) (checked int) {
 	t.Helper()
-	r, err := from.DecodeRequest(body)
+	r, err := from.DecodeRequest(body, nil)
 	if err != nil {
 		return 0
 	}

@@ -36,7 +36,7 @@ func TestARequestOfVeryManyValuesIsNotDecoded(t *testing.T) {
 			body := []byte(head[f] + rest)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err := all.Codec(f).DecodeRequest(body)
+			_, err := all.Codec(f).DecodeRequest(body, nil)
 			runtime.ReadMemStats(&after)
 			var e *llm.Error
 			if !errors.As(err, &e) || e.Status != 413 || !strings.Contains(e.Message, "JSON values") {
@@ -57,7 +57,7 @@ func TestManyUnknownMembersAreRefusedSoon(t *testing.T) {
 		fmt.Fprintf(&b, `,"unknown%d":1`, i)
 	}
 	fmt.Fprintf(&b, `,"%s":1}`, strings.Repeat("n", 100_000))
-	r, err := all.Codec(llm.Chat).DecodeRequest([]byte(b.String()))
+	r, err := all.Codec(llm.Chat).DecodeRequest([]byte(b.String()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestTheNameOfAMistakeIsFoundSoon(t *testing.T) {
 	body := `{"model":"m","` + strings.Repeat("n", 1<<20) + `":{` + many(`"a":1`, 300_000) + `,"b":tru}}`
 	for _, f := range []llm.Format{llm.Chat, llm.Messages} {
 		start := time.Now()
-		_, err := all.Codec(f).Scan([]byte(body))
+		_, err := all.Codec(f).Scan([]byte(body), nil)
 		var e *llm.Error
 		if !errors.As(err, &e) || !strings.HasPrefix(e.Param, "nnn") || len(e.Message)+len(e.Param) > 1000 {
 			t.Errorf("%s: %.300v", f, err)

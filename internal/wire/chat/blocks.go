@@ -74,7 +74,7 @@ func (b *blocks) signature(sig string, v *stream.Verdict) {
 	if b.open != llm.Thinking {
 		b.begin(llm.Part{Kind: llm.Thinking}, v)
 	}
-	v.Events = append(v.Events, llm.Event{Kind: llm.Delta, Index: b.index - 1, Signature: sig})
+	v.Events = append(v.Events, llm.Event{Kind: llm.Delta, Index: b.index - 1, Signature: sig, Maker: llm.MakerAnthropic})
 }
 
 // settled reports whether all calls are complete.

@@ -152,6 +152,9 @@ func (d *decoder) details(t *turn, key []byte) {
 		t.thinking.Name = inDetails
 	}
 	t.thinking.Signature = signature
+	if signature != "" || sealed != "" {
+		t.thinking.Maker = llm.MakerAnthropic
+	}
 	if t.thinking.Text == "" && signature == "" {
 		t.thinking.Redacted = sealed
 	}

@@ -39,12 +39,12 @@ func TestRecordedRequestsSurviveDecodingAndEncoding(t *testing.T) {
 		if m := gjson.GetBytes(body, "model"); m.String() == "" {
 			continue // Azure: the deployment stands in the path
 		}
-		s, err := chat.Codec{}.Scan(body)
+		s, err := chat.Codec{}.Scan(body, nil)
 		if err != nil {
 			t.Errorf("%s: scan: %v", x.ID, err)
 			continue
 		}
-		r, err := chat.Codec{}.DecodeRequest(body)
+		r, err := chat.Codec{}.DecodeRequest(body, nil)
 		if err != nil {
 			t.Errorf("%s: decode: %v", x.ID, err)
 			continue

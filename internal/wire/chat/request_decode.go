@@ -9,7 +9,7 @@ import (
 )
 
 // DecodeRequest implements wire.Codec.
-func (Codec) DecodeRequest(body []byte) (*llm.Request, error) {
+func (Codec) DecodeRequest(body []byte, h *wire.Head) (*llm.Request, error) {
 	if e := wire.Decodable(body); e != nil {
 		return nil, e
 	}
@@ -18,6 +18,7 @@ func (Codec) DecodeRequest(body []byte) (*llm.Request, error) {
 	if err := d.c.End(); err != nil {
 		return nil, wire.BadRequestText(body, err)
 	}
+	h.Name(&d.r.Model, &d.r.Stream)
 	if d.r.Model == "" {
 		return nil, wire.BadField("model", "name the model")
 	}

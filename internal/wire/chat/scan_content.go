@@ -188,7 +188,5 @@ func (s *scanner) reasoningDetails() {
 }
 
 func (s *scanner) bind() {
-	if len(s.Bindings) == 0 {
-		s.Bindings = []string{string(llm.Chat)}
-	}
+	s.Bind(llm.MakerAnthropic)
 }

@@ -19,12 +19,12 @@ func TestScanFindsWhatRoutingAndBudgetsNeed(t *testing.T) {
 	 "tools":[{"type":"function","function":{"name":"f"}}],
 	 "messages":[{"role":"system","content":"ab\n"},{"role":"user","content":[{"type":"text","text":"cd"},{"type":"image_url","image_url":{"url":"https://e.x/a"}}]},
 	  {"role":"assistant","content":null,"reasoning_details":[{"type":"reasoning.text","text":"why","signature":"s"}]}]}`
-	s, err := chat.Codec{}.Scan([]byte(body))
+	s, err := chat.Codec{}.Scan([]byte(body), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := wire.Facts{Format: llm.Chat, Model: "smart", Stream: true, StreamUsage: true, MaxOutput: 1000, Choices: 2,
-		Messages: 3, Tools: 1, Media: 1, Bytes: int64(len(body)), Schema: true, Reasoning: true, Bindings: []string{"chat"},
+		Messages: 3, Tools: 1, Media: 1, Bytes: int64(len(body)), Schema: true, Reasoning: true, Bindings: []llm.Maker{llm.MakerAnthropic},
 		TextBytes: int64(len("ab\n") + len("cd") + len("why") + len(`{"type":"function","function":{"name":"f"}}`) + len(`{"name":"x"}`))}
 	if d := cmp.Diff(want, s.Facts); d != "" {
 		t.Error(d)
@@ -58,7 +58,7 @@ func TestScanRefusesWhatTwoReadersWouldReadDifferently(t *testing.T) {
 		{`{"model":"a","messages":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}`, "", "want an object"},
 		{`{"model":"a","messages":[],"x":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}`, "", "too deeply"},
 	} {
-		_, err := chat.Codec{}.Scan([]byte(x.body))
+		_, err := chat.Codec{}.Scan([]byte(x.body), nil)
 		var e *llm.Error
 		if !errors.As(err, &e) {
 			t.Errorf("%.80s: got %v", x.body, err)
@@ -94,7 +94,7 @@ func TestEditChangesNothingElse(t *testing.T) {
 		{"all at once", "{\"stream\":true,\"messages\":[],\"model\":\"a\"}\n", wire.Target{Upstream: "b", OutputCap: 5}, "{\"stream\":true,\"messages\":[],\"model\":\"b\",\"max_completion_tokens\":5,\"stream_options\":{\"include_usage\":true}}\n"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			s, err := chat.Codec{}.Scan([]byte(x.body))
+			s, err := chat.Codec{}.Scan([]byte(x.body), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestEditChangesNothingElse(t *testing.T) {
 func ExampleCodec_Edit() {
 	body := []byte(`{"model": "smart", "messages": [{"role": "user", "content": "Hello"}]}`)
 	c := chat.Codec{}
-	scan, err := c.Scan(body)
+	scan, err := c.Scan(body, nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -81,7 +81,7 @@ func (b *blocks) delta(index int, c *raw.Cursor, v *stream.Verdict) {
 			}
 			e.Text = c.Text()
 		case "signature":
-			e.Signature = text(c)
+			e.Signature, e.Maker = text(c), llm.MakerAnthropic
 		case "citation":
 			k.citations = append(k.citations, bytes.Clone(c.Raw()))
 		default:

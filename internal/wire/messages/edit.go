@@ -11,7 +11,7 @@ const minThinking = 1024
 func (Codec) Edit(dst, body []byte, s *wire.Scan, t *wire.Target) ([]byte, error) {
 	var e wire.Editor
 	sp := &s.Spans
-	if t.Upstream != "" && t.Upstream != s.Model {
+	if t.Upstream != "" && t.Upstream != s.Model && !sp.Model.Empty() {
 		e.String(sp.Model, t.Upstream)
 	}
 	if t.OutputCap > 0 {

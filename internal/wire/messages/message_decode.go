@@ -81,9 +81,9 @@ func (d *decoder) block() llm.Part {
 		case "thinking":
 			p.Text = text(c)
 		case "signature":
-			p.Signature = text(c)
+			p.Signature, p.Maker = text(c), llm.MakerAnthropic
 		case "data":
-			p.Redacted = text(c)
+			p.Redacted, p.Maker = text(c), llm.MakerAnthropic
 		case "source":
 			known = d.source(&p) && known
 		case "title":

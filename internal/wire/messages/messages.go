@@ -14,5 +14,10 @@ type Codec struct{}
 
 var _ wire.Codec = Codec{}
 
+// Rename implements wire.Codec.
+func (Codec) Rename(dst, body []byte, as *wire.Answer) []byte {
+	return wire.RenameMember(dst, body, "model", as.Model)
+}
+
 // Format implements wire.Codec.
 func (Codec) Format() llm.Format { return llm.Messages }

@@ -111,12 +111,12 @@ func TestRecordedRequestsSurviveDecodingAndEncoding(t *testing.T) {
 			continue
 		}
 		body := []byte(x.Request.Body)
-		s, err := messages.Codec{}.Scan(body)
+		s, err := messages.Codec{}.Scan(body, nil)
 		if err != nil {
 			t.Errorf("%s: scan: %v", x.ID, err)
 			continue
 		}
-		r, err := messages.Codec{}.DecodeRequest(body)
+		r, err := messages.Codec{}.DecodeRequest(body, nil)
 		if err != nil {
 			t.Errorf("%s: decode: %v", x.ID, err)
 			continue

@@ -32,7 +32,7 @@ type scanner struct {
 }
 
 // Scan implements wire.Codec.
-func (Codec) Scan(body []byte) (*wire.Scan, error) {
+func (Codec) Scan(body []byte, h *wire.Head) (*wire.Scan, error) {
 	s := scanner{c: raw.On(body)}
 	s.Format, s.Choices, s.Bytes = llm.Messages, 1, int64(len(body))
 	s.StreamUsage = true // this format always tells
@@ -51,6 +51,7 @@ func (Codec) Scan(body []byte) (*wire.Scan, error) {
 	if err := s.c.End(); err != nil {
 		return nil, wire.BadRequestText(body, err)
 	}
+	h.Name(&s.Model, &s.Stream)
 	if s.Model == "" {
 		return nil, wire.BadField("model", "name the model")
 	}

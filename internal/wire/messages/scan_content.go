@@ -189,7 +189,5 @@ func (s *scanner) outputConfig() {
 }
 
 func (s *scanner) bind() {
-	if len(s.Bindings) == 0 {
-		s.Bindings = []string{string(llm.Messages)}
-	}
+	s.Bind(llm.MakerAnthropic)
 }

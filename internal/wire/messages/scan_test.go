@@ -20,21 +20,21 @@ func TestScanFindsWhatRoutingAndBudgetsNeed(t *testing.T) {
 	 "messages":[{"role":"user","content":[{"type":"text","text":"cd"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAAAAAA"}}]},
 	  {"role":"assistant","content":[{"type":"thinking","thinking":"why","signature":"s"},{"type":"tool_use","id":"t","name":"f","input":{"a":1}}]},
 	  {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"ef"}]}]}]}`
-	s, err := messages.Codec{}.Scan([]byte(body))
+	s, err := messages.Codec{}.Scan([]byte(body), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := wire.Facts{Format: llm.Messages, Model: "smart", Stream: true, StreamUsage: true, MaxOutput: 1000, Choices: 1,
-		Messages: 3, Tools: 1, Media: 1, MediaBytes: 6, Bytes: int64(len(body)), Schema: true, Reasoning: true, ThinkingBudget: 500, Bindings: []string{"messages"},
+		Messages: 3, Tools: 1, Media: 1, MediaBytes: 6, Bytes: int64(len(body)), Schema: true, Reasoning: true, ThinkingBudget: 500, Bindings: []llm.Maker{llm.MakerAnthropic},
 		TextBytes: int64(len("ab") + len("cd") + len("why") + len("ef") + len(`{"a":1}`) + len(`{"name":"f"}`) + len(`{"type":"json_schema"}`))}
 	if d := cmp.Diff(want, s.Facts); d != "" {
 		t.Error(d)
 	}
-	r, err := messages.Codec{}.DecodeRequest([]byte(body))
+	r, err := messages.Codec{}.DecodeRequest([]byte(body), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := wire.FactsOf(r); f.Model != "smart" || f.MaxOutput != 1000 || f.ThinkingBudget != 500 || f.Media != 1 || f.MediaBytes != 6 || !f.Reasoning || !f.Schema || len(f.Bindings) != 1 || f.Bindings[0] != "messages" {
+	if f := wire.FactsOf(r); f.Model != "smart" || f.MaxOutput != 1000 || f.ThinkingBudget != 500 || f.Media != 1 || f.MediaBytes != 6 || !f.Reasoning || !f.Schema || len(f.Bindings) != 1 || f.Bindings[0] != llm.MakerAnthropic {
 		t.Errorf("facts of the decoded request: %+v", f)
 	}
 }
@@ -56,7 +56,7 @@ func TestScanRefusesWhatTwoReadersWouldReadDifferently(t *testing.T) {
 		{`{"model":"a","messages":[],"thinking":{"budget_tokens":1.5}}`, "thinking.budget_tokens", "whole number"},
 		{`{"model":"a","messages":[{"role":"user","content":[{"type":"text","text":"` + "\x01" + `"}]}]}`, "messages[0].content[0].text", "control character"},
 	} {
-		_, err := messages.Codec{}.Scan([]byte(x.body))
+		_, err := messages.Codec{}.Scan([]byte(x.body), nil)
 		var e *llm.Error
 		if !errors.As(err, &e) || e.Class != llm.BadRequest || e.Param != x.param || !strings.Contains(e.Message, x.says) {
 			t.Errorf("%.80s: %v", x.body, err)
@@ -78,7 +78,7 @@ func TestEditChangesNothingElse(t *testing.T) {
 		{"no room for thinking", `{"model":"a","max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":8000},"messages":[]}`, wire.Target{OutputCap: 1000}, ""},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			s, err := messages.Codec{}.Scan([]byte(x.body))
+			s, err := messages.Codec{}.Scan([]byte(x.body), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
