@@ -83,6 +83,7 @@ const (
 	Image      PartKind = "image"
 	Document   PartKind = "document"
 	Audio      PartKind = "audio"
+	Video      PartKind = "video"
 	Thinking   PartKind = "thinking"
 	ToolCall   PartKind = "tool_call"
 	ToolResult PartKind = "tool_result"
@@ -101,7 +102,7 @@ type Part struct {
 	Content   []Part          `json:"content,omitempty"` // ToolResult
 	IsError   bool            `json:"is_error,omitempty"`
 
-	MediaType string `json:"media_type,omitempty"` // Image, Document, Audio
+	MediaType string `json:"media_type,omitempty"` // Image, Document, Audio, Video
 	Data      []byte `json:"data,omitempty"`       // decoded
 	URL       string `json:"url,omitempty"`
 	Detail    string `json:"detail,omitempty"` // Image: low, high, auto

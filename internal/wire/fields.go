@@ -33,6 +33,8 @@ var Fields = []Field{
 	{"document.text", "a document that is plain text", nil},
 	{"document.url", "a document by address", nil},
 	{"audio", "sound as input", nil},
+	{"video", "a video, its bytes in the request", nil},
+	{"video.url", "a video by address", nil},
 	{"opaque part", "a part that only its own format knows", nil},
 	{"tool_call", "an earlier tool call of the model", nil},
 	{"tool_result", "a tool's result as text", nil},
@@ -40,6 +42,8 @@ var Fields = []Field{
 	{"tool_result.is_error", "a tool's result that is a failure", nil},
 	{"thinking", "earlier thinking without its provider's signature", nil},
 	{"thinking.signature", "earlier thinking with its provider's signature, or redacted", nil},
+	{"state", "opaque state of a maker on earlier text and tool calls (thought signatures)", nil},
+	{"citations", "sources of an earlier answer", nil},
 	{"cache_control", "a mark where a cached prefix ends", nil},
 	{"prefill", "a last turn that begins the answer", func(r *llm.Request) bool {
 		n := len(r.Messages)
@@ -79,6 +83,7 @@ var Fields = []Field{
 		return r.Reasoning.Effort == "none" || r.Reasoning.Enabled != nil && !*r.Reasoning.Enabled
 	}},
 	{"reasoning.summary", "how thinking is shown", func(r *llm.Request) bool { return r.Reasoning.Summary != "" }},
+	{"modalities", "an answer in more than text", func(r *llm.Request) bool { return len(r.Modalities) > 0 }},
 	{"logprobs", "probabilities of tokens", func(r *llm.Request) bool { return r.Logprobs || r.TopLogprobs > 0 }},
 	{"service_tier=auto", "", func(r *llm.Request) bool { return r.ServiceTier == "auto" }},
 	{"service_tier", "any other", func(r *llm.Request) bool { return r.ServiceTier != "" && r.ServiceTier != "auto" }},
@@ -162,6 +167,12 @@ func (u uses) part(p *llm.Part, target llm.Format, inResult bool) {
 	if p.Cache != nil {
 		u["cache_control"] = true
 	}
+	if onOther(p) {
+		u["state"] = true
+	}
+	if len(p.Citations) > 0 {
+		u["citations"] = true
+	}
 	switch p.Kind {
 	case llm.Text, llm.Refusal, llm.Audio:
 		u[string(p.Kind)] = true
@@ -185,7 +196,7 @@ func (u uses) part(p *llm.Part, target llm.Format, inResult bool) {
 		} else {
 			u["thinking"] = true
 		}
-	case llm.Image, llm.Document:
+	case llm.Image, llm.Document, llm.Video:
 		u.media(p, inResult)
 	}
 }

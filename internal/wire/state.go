@@ -1,0 +1,162 @@
+package wire
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/skein-run/skein/internal/llm"
+)
+
+// A maker's opaque state has a place in its own format only: a signature beside
+// thinking, encrypted reasoning, a thought signature on a tool call. To a client of
+// another format it goes in that format's place for such state, wrapped, so that it
+// is known again when the client sends it back:
+//
+//	skein1.google.n..CiQB…
+//	       │      │ │└ the state, as it came
+//	       │      │ └ base64url of the part's id, where it has one
+//	       │      └ what it is: (s)ignature of this thinking, (r)edacted thinking, or of the (n)ext part
+//	       └ whose
+//
+// A part that is no thinking and has state goes to formats without a place for it
+// as two: a [Carrier] thinking part with the state, then the part.
+const wrapped = "skein1."
+
+// Carrier is the Part.Name of thinking that only carries the state of the part that
+// follows it; where none follows, of an empty text.
+const Carrier = "skein.carrier"
+
+// WrapState is a thinking part's opaque state as a string for a format whose own
+// state is native's: as it is where it is native's own, else wrapped.
+func WrapState(p *llm.Part, native llm.Maker) string {
+	kind, state := "s", p.Signature
+	switch {
+	case p.Name == Carrier:
+		kind = "n"
+	case state == "" && p.Redacted != "":
+		kind, state = "r", p.Redacted
+	}
+	if state == "" || kind != "n" && (p.Maker == native || p.Maker == "") && !strings.HasPrefix(state, wrapped) {
+		return state
+	}
+	return wrapped + string(p.Maker) + "." + kind + "." + base64.RawURLEncoding.EncodeToString([]byte(p.ID)) + "." + state
+}
+
+// UnwrapState reads into a thinking part what stood in the place for state of a
+// format whose own state is native's. redacted says that it stood where that
+// format has thinking which is shown to nobody.
+func UnwrapState(p *llm.Part, s string, native llm.Maker, redacted bool) {
+	if s == "" {
+		return
+	}
+	maker, kind, id, state, ok := openState(s)
+	if !ok {
+		p.Maker = native
+		if redacted {
+			p.Redacted = s
+		} else {
+			p.Signature = s
+		}
+		return
+	}
+	p.Maker = maker
+	if id != "" {
+		p.ID = id
+	}
+	switch kind {
+	case "r":
+		p.Redacted = state
+	case "n":
+		p.Signature, p.Name = state, Carrier
+	default:
+		p.Signature = state
+	}
+}
+
+// StateMaker is whose a piece of state is that stands in a format whose own is native's.
+func StateMaker(s string, native llm.Maker) llm.Maker {
+	if maker, _, _, _, ok := openState(s); ok {
+		return maker
+	}
+	return native
+}
+
+func openState(s string) (maker llm.Maker, kind, id, state string, ok bool) {
+	rest, is := strings.CutPrefix(s, wrapped)
+	if !is {
+		return "", "", "", "", false
+	}
+	m, rest, ok1 := strings.Cut(rest, ".")
+	kind, rest, ok2 := strings.Cut(rest, ".")
+	id64, state, ok3 := strings.Cut(rest, ".")
+	b, err := base64.RawURLEncoding.DecodeString(id64)
+	if !ok1 || !ok2 || !ok3 || err != nil || m == "" || state == "" || kind != "s" && kind != "r" && kind != "n" {
+		return "", "", "", "", false
+	}
+	return llm.Maker(m), kind, string(b), state, true
+}
+
+// SplitState gives the parts of a message for a format that has a place for state
+// on thinking only: state on other parts goes into carriers before them. It is
+// parts itself where there is none.
+func SplitState(parts []llm.Part) []llm.Part {
+	at := -1
+	for i := range parts {
+		if onOther(&parts[i]) {
+			at = i
+			break
+		}
+	}
+	if at < 0 {
+		return parts
+	}
+	out := append([]llm.Part(nil), parts[:at]...)
+	for i := at; i < len(parts); i++ {
+		p := parts[i]
+		if onOther(&p) {
+			out = append(out, carrier(p.Signature, p.Maker))
+			p.Signature, p.Maker = "", ""
+			if p.Kind == llm.Text && p.Text == "" {
+				continue // the carrier is all there is of it
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// JoinState undoes SplitState.
+func JoinState(parts []llm.Part) []llm.Part {
+	out := parts[:0]
+	var state *llm.Part
+	for i := range parts {
+		p := parts[i]
+		if p.Kind == llm.Thinking && p.Name == Carrier {
+			if state != nil {
+				out = append(out, llm.Part{Kind: llm.Text, Signature: state.Signature, Maker: state.Maker})
+			}
+			s := p
+			state = &s
+			continue
+		}
+		if state != nil {
+			if p.Kind == llm.Text || p.Kind == llm.ToolCall {
+				p.Signature, p.Maker = state.Signature, state.Maker
+			} else {
+				out = append(out, llm.Part{Kind: llm.Text, Signature: state.Signature, Maker: state.Maker})
+			}
+			state = nil
+		}
+		out = append(out, p)
+	}
+	if state != nil {
+		out = append(out, llm.Part{Kind: llm.Text, Signature: state.Signature, Maker: state.Maker})
+	}
+	return out
+}
+
+func onOther(p *llm.Part) bool { return p.Kind != llm.Thinking && p.Signature != "" }
+
+func carrier(state string, maker llm.Maker) llm.Part {
+	return llm.Part{Kind: llm.Thinking, Name: Carrier, Signature: state, Maker: maker}
+}
