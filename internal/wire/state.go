@@ -15,16 +15,25 @@ import (
 //	skein1.google.n..CiQB…
 //	       │      │ │└ the state, as it came
 //	       │      │ └ base64url of the part's id, where it has one
-//	       │      └ what it is: (s)ignature of this thinking, (r)edacted thinking, or of the (n)ext part
+//	       │      └ what it is: the (s)ignature of this thinking, (r)edacted thinking,
+//	       │        state of the (n)ext part, or of a (t)ext without letters
 //	       └ whose
 //
 // A part that is no thinking and has state goes to formats without a place for it
 // as two: a [Carrier] thinking part with the state, then the part.
 const wrapped = "skein1."
 
-// Carrier is the Part.Name of thinking that only carries the state of the part that
-// follows it; where none follows, of an empty text.
-const Carrier = "skein.carrier"
+// The names of thinking parts that only carry state: of the part that follows, or
+// of a text without letters, which Google ends streams with.
+const (
+	Carrier     = "skein.carrier"
+	CarrierText = "skein.carrier.text"
+)
+
+// IsCarrier reports whether a part only carries another's state.
+func IsCarrier(p *llm.Part) bool {
+	return p.Kind == llm.Thinking && (p.Name == Carrier || p.Name == CarrierText)
+}
 
 // WrapState is a thinking part's opaque state as a string for a format whose own
 // state is native's: as it is where it is native's own, else wrapped.
@@ -33,10 +42,12 @@ func WrapState(p *llm.Part, native llm.Maker) string {
 	switch {
 	case p.Name == Carrier:
 		kind = "n"
+	case p.Name == CarrierText:
+		kind = "t"
 	case state == "" && p.Redacted != "":
 		kind, state = "r", p.Redacted
 	}
-	if state == "" || kind != "n" && (p.Maker == native || p.Maker == "") && !strings.HasPrefix(state, wrapped) {
+	if state == "" || !IsCarrier(p) && (p.Maker == native || p.Maker == "") && !strings.HasPrefix(state, wrapped) {
 		return state
 	}
 	return wrapped + string(p.Maker) + "." + kind + "." + base64.RawURLEncoding.EncodeToString([]byte(p.ID)) + "." + state
@@ -68,6 +79,8 @@ func UnwrapState(p *llm.Part, s string, native llm.Maker, redacted bool) {
 		p.Redacted = state
 	case "n":
 		p.Signature, p.Name = state, Carrier
+	case "t":
+		p.Signature, p.Name = state, CarrierText
 	default:
 		p.Signature = state
 	}
@@ -90,7 +103,7 @@ func openState(s string) (maker llm.Maker, kind, id, state string, ok bool) {
 	kind, rest, ok2 := strings.Cut(rest, ".")
 	id64, state, ok3 := strings.Cut(rest, ".")
 	b, err := base64.RawURLEncoding.DecodeString(id64)
-	if !ok1 || !ok2 || !ok3 || err != nil || m == "" || state == "" || kind != "s" && kind != "r" && kind != "n" {
+	if !ok1 || !ok2 || !ok3 || err != nil || m == "" || state == "" || kind != "s" && kind != "r" && kind != "n" && kind != "t" {
 		return "", "", "", "", false
 	}
 	return llm.Maker(m), kind, string(b), state, true
@@ -114,11 +127,12 @@ func SplitState(parts []llm.Part) []llm.Part {
 	for i := at; i < len(parts); i++ {
 		p := parts[i]
 		if onOther(&p) {
-			out = append(out, carrier(p.Signature, p.Maker))
-			p.Signature, p.Maker = "", ""
 			if p.Kind == llm.Text && p.Text == "" {
-				continue // the carrier is all there is of it
+				out = append(out, carrier(CarrierText, p.Signature, p.Maker))
+				continue
 			}
+			out = append(out, carrier(Carrier, p.Signature, p.Maker))
+			p.Signature, p.Maker = "", ""
 		}
 		out = append(out, p)
 	}
@@ -131,32 +145,38 @@ func JoinState(parts []llm.Part) []llm.Part {
 	var state *llm.Part
 	for i := range parts {
 		p := parts[i]
-		if p.Kind == llm.Thinking && p.Name == Carrier {
+		if IsCarrier(&p) {
 			if state != nil {
-				out = append(out, llm.Part{Kind: llm.Text, Signature: state.Signature, Maker: state.Maker})
+				out = append(out, alone(state))
 			}
-			s := p
-			state = &s
+			state = &p
+			if p.Name == CarrierText {
+				out, state = append(out, alone(&p)), nil
+			}
 			continue
 		}
 		if state != nil {
 			if p.Kind == llm.Text || p.Kind == llm.ToolCall {
 				p.Signature, p.Maker = state.Signature, state.Maker
 			} else {
-				out = append(out, llm.Part{Kind: llm.Text, Signature: state.Signature, Maker: state.Maker})
+				out = append(out, alone(state))
 			}
 			state = nil
 		}
 		out = append(out, p)
 	}
 	if state != nil {
-		out = append(out, llm.Part{Kind: llm.Text, Signature: state.Signature, Maker: state.Maker})
+		out = append(out, alone(state))
 	}
 	return out
 }
 
+func alone(state *llm.Part) llm.Part {
+	return llm.Part{Kind: llm.Text, Signature: state.Signature, Maker: state.Maker}
+}
+
 func onOther(p *llm.Part) bool { return p.Kind != llm.Thinking && p.Signature != "" }
 
-func carrier(state string, maker llm.Maker) llm.Part {
-	return llm.Part{Kind: llm.Thinking, Name: Carrier, Signature: state, Maker: maker}
+func carrier(name, state string, maker llm.Maker) llm.Part {
+	return llm.Part{Kind: llm.Thinking, Name: name, Signature: state, Maker: maker}
 }

@@ -44,7 +44,7 @@ func (c *Carrying) add(e llm.Event) {
 	switch e.Kind {
 	case llm.BlockStart:
 		if onOther(&e.Part) {
-			c.carry(e.Index, e.Part.Signature, e.Part.Maker)
+			c.carry(Carrier, e.Index, e.Part.Signature, e.Part.Maker)
 			e.Part.Signature, e.Part.Maker = "", ""
 		}
 		c.kept = e.Part
@@ -60,7 +60,7 @@ func (c *Carrying) add(e llm.Event) {
 		e.Index += c.shift
 		c.out = append(c.out, e)
 		if onOther(&c.kept) {
-			c.carry(e.Index-c.shift+1, c.kept.Signature, c.kept.Maker)
+			c.carry(CarrierText, e.Index-c.shift+1, c.kept.Signature, c.kept.Maker)
 		}
 		c.kept = llm.Part{}
 		return
@@ -71,10 +71,10 @@ func (c *Carrying) add(e llm.Event) {
 	c.out = append(c.out, e)
 }
 
-func (c *Carrying) carry(index int, state string, maker llm.Maker) {
+func (c *Carrying) carry(name string, index int, state string, maker llm.Maker) {
 	at := index + c.shift
 	c.out = append(c.out,
-		llm.Event{Kind: llm.BlockStart, Index: at, Part: carrier(state, maker)},
+		llm.Event{Kind: llm.BlockStart, Index: at, Part: carrier(name, state, maker)},
 		llm.Event{Kind: llm.BlockStop, Index: at})
 	c.shift++
 }
