@@ -11,10 +11,12 @@ const (
 	Converse  Format = "converse"  // Bedrock Converse
 	Gemini    Format = "gemini"    // Google generateContent
 
-	Embeddings  Format = "embeddings"   // OpenAI Embeddings
-	GeminiEmbed Format = "gemini_embed" // Google embedContent and batchEmbedContents
-	TitanEmbed  Format = "titan_embed"  // Bedrock InvokeModel bodies of Amazon's embedding models
-	CohereEmbed Format = "cohere_embed" // Cohere embed, also as Bedrock InvokeModel bodies
+	Embeddings     Format = "embeddings"       // OpenAI Embeddings
+	GeminiEmbed    Format = "gemini_embed"     // Google batchEmbedContents
+	GeminiEmbedOne Format = "gemini_embed_one" // Google embedContent
+	VertexEmbed    Format = "vertex_embed"     // Vertex AI predict bodies of Google's embedding models
+	TitanEmbed     Format = "titan_embed"      // Bedrock InvokeModel bodies of Amazon's embedding models
+	CohereEmbed    Format = "cohere_embed"     // Cohere embed, also as Bedrock InvokeModel bodies
 
 	MessagesCount  Format = "messages_count"  // Anthropic count_tokens
 	ResponsesCount Format = "responses_count" // OpenAI responses/input_tokens
@@ -36,7 +38,7 @@ const (
 // Operation is what calls in this format are for.
 func (f Format) Operation() Operation {
 	switch f {
-	case Embeddings, GeminiEmbed, TitanEmbed, CohereEmbed:
+	case Embeddings, GeminiEmbed, GeminiEmbedOne, VertexEmbed, TitanEmbed, CohereEmbed:
 		return Embed
 	case MessagesCount, ResponsesCount, ConverseCount, GeminiCount:
 		return Count

@@ -196,11 +196,15 @@ type EmbedRequest struct {
 	Single bool
 }
 
-// EmbedInput is one thing to embed: a text, or its tokens.
+// EmbedInput is one thing to embed: a text, its tokens, or what only its own
+// format knows (an image, several parts), in Raw.
 type EmbedInput struct {
 	Text   string
-	Tokens []int64
+	Tokens json.RawMessage // a JSON array of numbers
 	Title  string
+
+	From Format
+	Raw  json.RawMessage
 }
 
 // Penalties discourage repetition.

@@ -1,7 +1,11 @@
 package wire
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/skein-run/skein/internal/llm"
 )
@@ -17,7 +21,7 @@ type Fate struct {
 type ExtraFate struct {
 	From    llm.Format
 	Holder  string   // where it stands: "" for the request, else "messages", "parts" or "tools"
-	Path    string   // as in llm.Extra
+	Path    string   // as in llm.Extra; name.* is every member of name
 	Neutral []string // values, as JSON, that are the target's own behaviour
 	Fate
 }
@@ -39,8 +43,8 @@ func (t *LossTable) Losses(r *llm.Request) []Loss {
 	}
 	var out []Loss
 	u := usesOf(r, t.Format)
-	for i := range Fields {
-		f := &Fields[i]
+	for i, fields := 0, FieldsOf(t.Format.Operation()); i < len(fields); i++ {
+		f := &fields[i]
 		fate := t.Fields[f.Name]
 		if fate.Class == Carried || fate.Class == Neutral || !f.used(r, u) {
 			continue
@@ -112,17 +116,28 @@ func (t *LossTable) extraFate(holder string, e *llm.Extra) Fate {
 func fateIn(rows []ExtraFate, holder string, e *llm.Extra) (Fate, bool) {
 	for i := range rows {
 		row := &rows[i]
-		if row.From != e.Format || row.Holder != holder || row.Path != e.Path {
+		if row.From != e.Format || row.Holder != holder || !row.covers(e.Path) {
 			continue
 		}
-		for _, v := range row.Neutral {
-			if v == string(e.Value) {
-				return Fate{Class: Neutral}, true
-			}
+		if len(row.Neutral) > 0 && slices.Contains(row.Neutral, compact(e.Value)) {
+			return Fate{Class: Neutral}, true
 		}
 		return row.Fate, true
 	}
 	return Fate{}, false
+}
+
+func (row *ExtraFate) covers(path string) bool {
+	under, all := strings.CutSuffix(row.Path, "*")
+	return path == row.Path || all && strings.HasPrefix(path, under)
+}
+
+func compact(value []byte) string {
+	var b bytes.Buffer
+	if json.Compact(&b, value) != nil {
+		return string(value)
+	}
+	return b.String()
 }
 
 // RefuseLossy is the refusal of a request for its first semantic loss, or nil

@@ -45,6 +45,8 @@ type Facts struct {
 
 	// Inputs is how many things are to be embedded, of the operation Embed.
 	Inputs int64
+	// Packed: the client wants vectors in OpenAI's packed form.
+	Packed bool
 	// Bindings are the makers whose opaque state the request carries (thinking
 	// signatures and the like); it may go to a deployment of that maker only.
 	Bindings []llm.Maker
@@ -64,7 +66,10 @@ type Target struct {
 	OutputCap int64
 	// MaxOutput is the model's own limit, for formats that must state a cap.
 	MaxOutput int64
-	LossyOK   bool // semantic losses are allowed
+	// Model is what is known of the model itself; it counts for requests of another
+	// format: one in the target's own says what it says.
+	Model   Model
+	LossyOK bool // semantic losses are allowed
 	// Betas are the client's beta flags, for dialects that want them in the body.
 	Betas []string
 	// IDs are the provider's own ids of the scan's StateIDs, in their order.
@@ -142,6 +147,7 @@ type Answer struct {
 	StreamUsage bool
 	Created     int64   // Unix seconds
 	Framing     Framing // of a stream, as the client reads it
+	Packed      bool    // vectors in OpenAI's packed form
 	// Seal makes an id that the client may keep of a provider's own; nil: ids pass.
 	Seal func(id string) string
 }

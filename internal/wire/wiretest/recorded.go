@@ -19,6 +19,7 @@ type Exchange struct {
 	Operation string
 	Stream    bool
 	Request   *struct {
+		Path string
 		Body json.RawMessage
 	}
 	Response struct {
