@@ -8,8 +8,11 @@
 // in the catalog has no price: its card has no rows, and everything rated by it is
 // marked unpriced.
 //
-// The data are the YAML files in data/; nothing here is learned, and nothing is
-// fetched.
+// The data are the YAML files in data/, one for each kind of provider and each cloud; packed.txt is
+// the same in the form that a program reads at its start, and a test keeps it so.
+// Upstream names are brought to the catalog's own by rules ([Canonical]), so that
+// one entry holds for every region, resource name and spelling. Nothing here is
+// learned, and nothing is fetched.
 package catalog
 
 import (
@@ -43,15 +46,35 @@ func (c *Catalog) Book() string { return c.book }
 // Models are all models, in the order of the data.
 func (c *Catalog) Models() []*Model { return c.models }
 
+// Names are the names under which the models of a kind can be asked for, in the
+// order of the data: their ids, at Bedrock with each inference profile too.
+func (c *Catalog) Names(kind string) (names []string) {
+	for _, m := range c.models {
+		if m.Kind != kind {
+			continue
+		}
+		names = append(names, m.ID)
+		for _, p := range m.Profiles {
+			names = append(names, p+"."+m.ID)
+		}
+	}
+	return names
+}
+
 // Model is what a provider of this kind means today by an upstream name, which
-// may be an alias.
+// may be an alias, or any spelling that [Canonical] knows.
 func (c *Catalog) Model(kind, upstream string) (*Model, bool) {
 	return c.ModelAt(kind, upstream, time.Time{})
 }
 
 // ModelAt is what the name meant at a moment; the zero time is today.
 func (c *Catalog) ModelAt(kind, upstream string, at time.Time) (*Model, bool) {
-	for _, n := range c.names[name{kind, upstream}] {
+	canonical, _ := Canonical(kind, upstream)
+	return c.named(kind, canonical, at)
+}
+
+func (c *Catalog) named(kind, canonical string, at time.Time) (*Model, bool) {
+	for _, n := range c.names[name{kind, canonical}] {
 		if at.IsZero() || !at.Before(n.from) {
 			return n.model, true
 		}
@@ -59,13 +82,26 @@ func (c *Catalog) ModelAt(kind, upstream string, at time.Time) (*Model, bool) {
 	return nil, false
 }
 
-// Card is the prices of an upstream model at a moment; the zero time takes the
-// newest. Where model or price is not known it is a card without rows, by which
-// everything is unpriced, and false.
+// Card is the prices of an upstream model at a moment, where no region is stated.
 func (c *Catalog) Card(kind, upstream string, at time.Time) (*price.Card, bool) {
-	if m, ok := c.ModelAt(kind, upstream, at); ok {
-		if card := newest(m.Prices, at); card != nil {
-			return card, true
+	return c.CardIn(kind, upstream, "", at)
+}
+
+// CardIn is the prices of an upstream model in a region at a moment; the zero time
+// takes the newest. A place that the name itself states goes before the region.
+// Where model or price is not known it is a card without rows, by which everything
+// is unpriced, and false.
+func (c *Catalog) CardIn(kind, upstream, region string, at time.Time) (*price.Card, bool) {
+	canonical, place := Canonical(kind, upstream)
+	if m, ok := c.named(kind, canonical, at); ok {
+		if p := newest(m.Prices, at); p != nil {
+			place = placeOf(kind, place, region)
+			for i := range m.Places {
+				if m.Places[i].holds(place) {
+					return p.places[i], true
+				}
+			}
+			return p.card, true
 		}
 	}
 	return &price.Card{Key: kind + "/" + upstream, Book: c.book, Cloud: kind, Service: APIName(kind)}, false
@@ -96,18 +132,18 @@ func (c *Catalog) ServiceCard(key string, at time.Time) (*price.Card, bool) {
 	if !ok {
 		return &price.Card{Key: key, Book: c.book, Cloud: "unknown", Service: key}, false
 	}
-	if card := newest(s.Prices, at); card != nil {
-		return card, true
+	if p := newest(s.Prices, at); p != nil {
+		return p.card, true
 	}
 	return &price.Card{Key: key, Book: c.book, Cloud: s.Cloud, Service: s.Service, Region: s.Region}, false
 }
 
-// newest is the card of the prices that hold at a moment. The lists are in the
-// order of their days.
-func newest(sets []Prices, at time.Time) *price.Card {
-	for _, p := range slices.Backward(sets) {
-		if at.IsZero() || !at.Before(p.From.Time()) {
-			return p.card
+// newest are the prices that hold at a moment. The lists are in the order of their
+// days.
+func newest(sets []Prices, at time.Time) *Prices {
+	for i := range slices.Backward(sets) {
+		if at.IsZero() || !at.Before(sets[i].From.Time()) {
+			return &sets[i]
 		}
 	}
 	return nil
@@ -122,8 +158,23 @@ func APIName(kind string) string {
 }
 
 var apiNames = map[string]string{
-	"openai":    "OpenAI API",
-	"anthropic": "Anthropic API",
+	"openai":      "OpenAI API",
+	"azure":       "Azure OpenAI",
+	"anthropic":   "Anthropic API",
+	"bedrock":     "Amazon Bedrock",
+	"vertex":      "Vertex AI",
+	"gemini":      "Gemini API",
+	"mistral":     "Mistral API",
+	"cohere":      "Cohere API",
+	"groq":        "Groq API",
+	"deepseek":    "DeepSeek API",
+	"xai":         "xAI API",
+	"together":    "Together AI",
+	"fireworks":   "Fireworks AI",
+	"openrouter":  "OpenRouter",
+	"perplexity":  "Perplexity API",
+	"cerebras":    "Cerebras API",
+	"huggingface": "Hugging Face Inference Providers",
 }
 
 // index makes the look-ups; it wants everything valid.
@@ -141,7 +192,8 @@ func (c *Catalog) index() {
 }
 
 func (c *Catalog) addName(m *Model, n string, from Date) {
-	k := name{m.Kind, n}
+	canonical, _ := Canonical(m.Kind, n)
+	k := name{m.Kind, canonical}
 	c.names[k] = append(c.names[k], &named{from.Time(), m})
 	slices.SortStableFunc(c.names[k], func(a, b *named) int { return cmp.Compare(b.from.Unix(), a.from.Unix()) })
 }

@@ -59,9 +59,12 @@ func TestAPriceHoldsSinceItsDay(t *testing.T) {
 	c := load(t)
 	for _, x := range []struct{ kind, model, at, output string }{
 		{"anthropic", "claude-sonnet-5", "2026-06-29", "unpriced"},
-		{"anthropic", "claude-sonnet-5", "2026-08-31", "10 / 1000000"},
-		{"anthropic", "claude-sonnet-5", "2026-09-01", "15 / 1000000"},
-		{"anthropic", "claude-sonnet-5", "", "15 / 1000000"},
+		{"anthropic", "claude-sonnet-5", "2026-09-01", "10 / 1000000"}, // the rise of that day was called off
+		{"openai", "gpt-5.6-luna", "2026-07-29", "6 / 1000000"},
+		{"openai", "gpt-5.6-luna", "2026-07-30", "1.2 / 1000000"},
+		{"openai", "gpt-5.6-luna", "", "1.2 / 1000000"},
+		{"gemini", "gemini-3.7-flash", "2026-12-31", "3.75 / 1000000"},
+		{"gemini", "gemini-3.7-flash", "2027-01-01", "7.5 / 1000000"},
 		{"openai", "o3", "2025-05-01", "40 / 1000000"},
 		{"openai", "o3-2025-04-16", "2025-06-10", "8 / 1000000"},
 	} {
@@ -116,29 +119,52 @@ func TestLimitsLeaveRoomForEachOther(t *testing.T) {
 	}
 }
 
-// The golden has every price in the form in which it is used, so that a change of
-// data is reviewed as a change of prices.
+// The golden has every price in the form in which it is used, a line for each card,
+// so that a change of data is reviewed as a change of prices.
 func TestPricesAreTheReviewedOnes(t *testing.T) {
-	c := load(t)
+	c, err := catalog.Read(os.DirFS("data"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var b bytes.Buffer
-	show := func(title string, sets []catalog.Prices, card func(at time.Time) *price.Card) {
-		for _, p := range sets {
-			fmt.Fprintf(&b, "%s since %s\n", title, p.From)
-			for _, r := range card(p.From.Time()).Rates {
-				above := ""
-				if r.Above > 0 {
-					above = fmt.Sprintf(" above %d", r.Above)
-				}
-				fmt.Fprintf(&b, "  %-16s %s / %d %s%s  %s\n", r.Meter, r.Price, r.Per, r.Unit, above, r.SKU)
+	show := func(title, since string, card *price.Card) {
+		fmt.Fprintf(&b, "%s since %s:", title, since)
+		above := int64(0)
+		for _, r := range card.Rates {
+			if r.Meter == price.MeterCalls && r.Price.IsZero() {
+				continue
+			}
+			switch {
+			case r.Above > above:
+				fmt.Fprintf(&b, " above %d:", r.Above)
+			case r.Above < above:
+				fmt.Fprint(&b, " always:")
+			}
+			above = r.Above
+			fmt.Fprintf(&b, " %s %s", r.Meter, r.Price.Decimal())
+			if r.Per != 1_000_000 {
+				fmt.Fprintf(&b, " / %d", r.Per)
+			}
+			if !strings.HasPrefix(r.SKU, card.Key+"/") {
+				fmt.Fprintf(&b, " (%s)", r.SKU)
+			}
+		}
+		fmt.Fprintln(&b)
+	}
+	for _, m := range c.Models() {
+		for _, p := range m.Prices {
+			for _, place := range places(m) {
+				card, _ := c.CardIn(m.Kind, m.ID, place, p.From.Time())
+				show(strings.TrimSpace(m.Kind+" "+m.ID+" "+place), string(p.From), card)
 			}
 		}
 	}
-	for _, m := range c.Models() {
-		show(m.Kind+" "+m.ID, m.Prices, func(at time.Time) *price.Card { card, _ := c.Card(m.Kind, m.ID, at); return card })
-	}
 	for _, key := range c.Services() {
 		s, _ := c.Service(key)
-		show(key, s.Prices, func(at time.Time) *price.Card { card, _ := c.ServiceCard(key, at); return card })
+		for _, p := range s.Prices {
+			card, _ := c.ServiceCard(key, p.From.Time())
+			show(key, string(p.From), card)
+		}
 	}
 	const path = "testdata/prices.golden"
 	if *update {
@@ -153,6 +179,22 @@ func TestPricesAreTheReviewedOnes(t *testing.T) {
 	if d := cmp.Diff(string(want), b.String()); d != "" {
 		t.Errorf("prices changed (-golden +now); if that is meant, run with -update and review it:\n%s", d)
 	}
+}
+
+// places are regions of which each has prices of its own.
+func places(m *catalog.Model) []string {
+	if len(m.Places) == 0 {
+		return []string{""}
+	}
+	all := []string{"global"}
+	for _, p := range m.Places {
+		if len(p.In) > 0 {
+			all = append(all, p.In[0])
+		} else {
+			all = append(all, "anywhere")
+		}
+	}
+	return all
 }
 
 func TestTheBookIsAHashOfItsData(t *testing.T) {

@@ -1,206 +1,174 @@
 package catalog
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"embed"
-	"encoding/hex"
+	_ "embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"github.com/skein-run/skein/internal/price"
 )
 
-//go:embed data/*.yaml
-var data embed.FS
-
-// file is the form of a data file.
-type file struct {
-	Read     Date              `yaml:"read"` // the day on which the sources were read
-	Sources  map[string]Source `yaml:"sources"`
-	Models   []*Model          `yaml:"models"`
-	Services []*Service        `yaml:"services"`
-}
+// packed is what [Read] makes of data/, with the prices as the rows of their cards.
+// Reading YAML takes a hundred times as long, and a program starts often.
+//
+//go:embed packed.txt
+var packed string
 
 // Load reads the catalog that is built in.
 func Load() (*Catalog, error) {
-	sub, err := fs.Sub(data, "data")
+	c, err := unpack(packed)
 	if err != nil {
-		return nil, fmt.Errorf("catalog: %w", err)
-	}
-	return Read(sub)
-}
-
-// Read reads a catalog from the YAML files at the top of a file system, and says
-// all that is wrong with it.
-func Read(fsys fs.FS) (*Catalog, error) {
-	paths, err := fs.Glob(fsys, "*.yaml")
-	if err != nil {
-		return nil, fmt.Errorf("catalog: %w", err)
-	}
-	slices.Sort(paths)
-	hash := sha256.New()
-	files := make([]*file, len(paths))
-	for i, path := range paths {
-		b, err := fs.ReadFile(fsys, path)
-		if err != nil {
-			return nil, fmt.Errorf("catalog: reading %s: %w", path, err)
-		}
-		fmt.Fprintf(hash, "%s %d\n%s", path, len(b), b)
-		if files[i], err = decode(b); err != nil {
-			return nil, fmt.Errorf("catalog: %s: %w", path, err)
-		}
-	}
-	c := &Catalog{book: "list:" + hex.EncodeToString(hash.Sum(nil))[:16]}
-	var errs []error
-	for i, f := range files {
-		errs = append(errs, c.add(paths[i], f)...)
-	}
-	errs = append(errs, c.collisions()...)
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("catalog: packed.txt: %w; write it again with go test ./internal/catalog -update", err)
 	}
 	c.index()
 	return c, nil
 }
 
-func decode(b []byte) (*file, error) {
-	var f file
-	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&f); err != nil {
-		return nil, errors.New(yaml.FormatError(err, false, true))
+// packedForm is how the first line begins; another one is another form.
+const packedForm = "skein catalog 1"
+
+// The packed form has a line for each thing, which begins with its letter and has
+// its members between tabs. What is inside another follows it: a model or service,
+// its places, its prices, and for each of the prices a card for everywhere and then
+// one for each place, with their rows.
+const (
+	lineModel   = "M"
+	linePlace   = "L"
+	lineService = "S"
+	linePrices  = "P"
+	lineCard    = "C"
+	lineRow     = "R"
+)
+
+func unpack(text string) (*Catalog, error) {
+	head, text, _ := strings.Cut(text, "\n")
+	form, book, ok := strings.Cut(head, "\t")
+	if !ok || form != packedForm {
+		return nil, fmt.Errorf("is not of the form %q", packedForm)
 	}
-	return &f, nil
+	u := unpacker{c: &Catalog{book: book}}
+	for n := 2; text != ""; n++ {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
+		u.split(line)
+		if err := u.take(); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	return u.c, u.c.complete()
 }
 
-// add checks a file's facts, makes their cards and takes them in.
-func (c *Catalog) add(path string, f *file) (errs []error) {
-	wrong := func(what, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("catalog: %s: %s: %s", path, what, fmt.Sprintf(format, args...)))
-	}
-	if !f.Read.valid() {
-		wrong("read", "state the day on which the sources were read")
-	}
-	for n, s := range f.Sources {
-		if s.Title == "" || !strings.HasPrefix(s.URL, "https://") || !s.Date.valid() {
-			wrong("source "+n, "want a title, an https address and a date")
-		}
-	}
-	for _, m := range f.Models {
-		m.check(func(format string, args ...any) { wrong("model "+m.ID, format, args...) })
-		id := Identity{Key: m.Kind + "/" + m.Name, Book: c.book, Cloud: m.Kind, Service: APIName(m.Kind)}
-		for _, err := range f.price(id, m.Prices) {
-			wrong("model "+m.ID, "%v", err)
-		}
-		c.models = append(c.models, m)
-	}
-	for _, s := range f.Services {
-		if want := strings.TrimSuffix(s.Cloud+"/"+s.short()+"/"+s.Region, "/"); s.Key != want || s.Service == "" || s.Title == "" {
-			wrong("service "+s.Key, "want a title, the name that stands on bills, and a key of cloud/service/region, which would be %s", want)
-		}
-		id := Identity{Key: s.Key, Book: c.book, Cloud: s.Cloud, Service: s.Service, Region: s.Region}
-		for _, err := range f.price(id, s.Prices) {
-			wrong("service "+s.Key, "%v", err)
-		}
-		c.services = append(c.services, s)
-	}
-	return errs
-}
-
-// price checks the dates and sources of price lists, and makes their cards.
-func (f *file) price(id Identity, sets []Prices) (errs []error) {
-	if len(sets) == 0 {
-		errs = append(errs, errors.New("has no prices"))
-	}
-	for i := range sets {
-		p := &sets[i]
-		if !p.From.valid() || i > 0 && p.From <= sets[i-1].From {
-			errs = append(errs, errors.New("prices want the day since when they hold, and come in the order of their days"))
-		}
-		if len(p.Sources) == 0 {
-			errs = append(errs, fmt.Errorf("prices from %s: state their sources", p.From))
-		}
-		for _, s := range p.Sources {
-			if _, ok := f.Sources[s]; !ok {
-				errs = append(errs, fmt.Errorf("prices from %s: source %q is not among the file's sources", p.From, s))
+// complete makes sure that each of the prices has its cards.
+func (c *Catalog) complete() error {
+	whole := func(key string, places int, sets []Prices) error {
+		for _, p := range sets {
+			if p.card == nil || len(p.places) != places {
+				return fmt.Errorf("prices of %s from %s do not have a card for everywhere and for each of %d places", key, p.From, places)
 			}
 		}
-		card, err := NewCard(id, *p)
-		if err != nil {
-			errs = append(errs, err)
-		}
-		p.card = card
-	}
-	return errs
-}
-
-func (m *Model) check(wrong func(format string, args ...any)) {
-	switch {
-	case m.Kind == "" || m.ID == "" || m.Name == "" || m.Title == "" || m.Tokenizer == "":
-		wrong("kind, id, name, title and tokenizer must be stated")
-	case !m.Released.valid() || m.Retires != "" && !m.Retires.valid():
-		wrong("released %q, retires %q: want days such as 2026-11-24, the first always", m.Released, m.Retires)
-	case m.Context <= 0 || m.MaxOutput <= 0 || m.MaxOutput > m.Context || m.MaxInput < 0 || m.MaxInput > m.Context:
-		wrong("context %d, max_input %d, max_output %d: want max_input and max_output within the context", m.Context, m.MaxInput, m.MaxOutput)
-	case m.OutputCap != "max_tokens" && m.OutputCap != "max_completion_tokens":
-		wrong("output_cap %q: want max_tokens or max_completion_tokens", m.OutputCap)
-	case m.Cache.Writes != CacheFree && m.Cache.Writes != CacheMarked && m.Cache.Writes != CacheAutomatic:
-		wrong("cache.writes %q: want free, marked or automatic", m.Cache.Writes)
-	}
-	for _, a := range m.Aliases {
-		if a.Name == "" || a.From != "" && !a.From.valid() {
-			wrong("alias %q from %q: want a name, and a day such as 2026-11-24 where it meant another model before", a.Name, a.From)
-		}
-	}
-	for _, f := range m.Features {
-		if !slices.Contains(features, f) {
-			wrong("feature %q: want one of %v", f, features)
-		}
-	}
-	for i := range m.Prices {
-		t := m.Prices[i].Tokens
-		if t["input"] == "" || t["output"] == "" {
-			wrong("prices from %s: want input and output", m.Prices[i].From)
-		}
-		if billed := t["cache_write"] != ""; billed != (m.Cache.Writes != CacheFree) {
-			wrong("prices from %s: a price for cache_write and cache.writes %q do not go together", m.Prices[i].From, m.Cache.Writes)
-		}
-	}
-}
-
-// collisions finds names that would mean two things.
-func (c *Catalog) collisions() (errs []error) {
-	type at struct {
-		name
-		day Date
-	}
-	seen := map[at]string{}
-	claim := func(k at, who string) {
-		if other, ok := seen[k]; ok {
-			errs = append(errs, fmt.Errorf("catalog: %s %s: names both %s and %s since the same day", k.kind, k.name.name, other, who))
-		}
-		seen[k] = who
+		return nil
 	}
 	for _, m := range c.models {
-		claim(at{name{m.Kind, m.ID}, ""}, m.ID)
-		for _, a := range m.Aliases {
-			if a.Name != m.ID {
-				claim(at{name{m.Kind, a.Name}, a.From}, m.ID)
-			}
+		if err := whole(m.Kind+" "+m.ID, len(m.Places), m.Prices); err != nil {
+			return err
 		}
 	}
 	for _, s := range c.services {
-		claim(at{name{"service", s.Key}, ""}, s.Title)
+		if err := whole(s.Key, 0, s.Prices); err != nil {
+			return err
+		}
 	}
-	return errs
+	return nil
 }
 
-// short is the middle of the key.
-func (s *Service) short() string {
-	if parts := strings.Split(s.Key, "/"); len(parts) >= 2 {
-		return parts[1]
+// unpacker knows what the last lines were about.
+type unpacker struct {
+	cells
+	c      *Catalog
+	id     Identity
+	places *[]Place
+	prices *[]Prices
+	card   *price.Card
+}
+
+func (u *unpacker) take() error {
+	var letter string
+	str(&u.cells, &letter)
+	switch {
+	case letter == lineModel:
+		m := &Model{}
+		u.model(m)
+		u.c.models = append(u.c.models, m)
+		u.about(&m.Places, &m.Prices, m.identity(u.c.book))
+	case letter == lineService:
+		s := &Service{}
+		u.service(s)
+		u.c.services = append(u.c.services, s)
+		u.about(nil, &s.Prices, s.identity(u.c.book))
+	case letter == linePlace && u.places != nil:
+		var p Place
+		u.place(&p)
+		*u.places = append(*u.places, p)
+	case letter == linePrices && u.prices != nil:
+		var p Prices
+		u.pricesOf(&p)
+		*u.prices = append(*u.prices, p)
+	case letter == lineCard && u.prices != nil && len(*u.prices) > 0:
+		var rows int64
+		u.int(&rows)
+		u.card = newBare(u.id)
+		u.card.Rates = make([]price.Rate, 0, min(max(rows, 0), 64))
+		if p := &(*u.prices)[len(*u.prices)-1]; p.card == nil {
+			p.card = u.card
+		} else {
+			p.places = append(p.places, u.card)
+		}
+	case letter == lineRow && u.card != nil:
+		var r price.Rate
+		u.row(&r)
+		u.card.Rates = append(u.card.Rates, r)
+	default:
+		return fmt.Errorf("begins with %q, which says nothing here", letter)
 	}
-	return ""
+	if u.err == nil && len(u.rest) > 0 {
+		u.err = errors.New("has more members than its thing")
+	}
+	return u.err
+}
+
+func (u *unpacker) about(places *[]Place, prices *[]Prices, id Identity) {
+	u.places, u.prices, u.card, u.id = places, prices, nil, id
+}
+
+// pack writes the catalog in the packed form.
+func (c *Catalog) pack() (string, error) {
+	x := cells{writes: true}
+	x.out.WriteString(packedForm + "\t" + c.book + "\n")
+	for _, m := range c.models {
+		x.write(lineModel, func() { x.model(m) })
+		for i := range m.Places {
+			x.write(linePlace, func() { x.place(&m.Places[i]) })
+		}
+		x.writePrices(m.Prices)
+	}
+	for _, s := range c.services {
+		x.write(lineService, func() { x.service(s) })
+		x.writePrices(s.Prices)
+	}
+	return x.out.String(), x.err
+}
+
+func (x *cells) writePrices(sets []Prices) {
+	for i := range sets {
+		p := &sets[i]
+		x.write(linePrices, func() { x.pricesOf(p) })
+		for _, card := range append([]*price.Card{p.card}, p.places...) {
+			n := int64(len(card.Rates))
+			x.write(lineCard, func() { x.int(&n) })
+			for j := range card.Rates {
+				x.write(lineRow, func() { x.row(&card.Rates[j]) })
+			}
+		}
+	}
 }

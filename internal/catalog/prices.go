@@ -11,20 +11,27 @@ import (
 )
 
 // Prices are what something costs since a day. Models have prices by token class,
-// services by meter.
+// services by meter. Those of a loaded catalog have their card in place of what it
+// was made of.
 type Prices struct {
 	From    Date     `yaml:"from"`
 	Sources []string `yaml:"sources"` // names of the file's sources
-	Note    string   `yaml:"note"`
+	// Against are sources that say otherwise, and Unconfirmed is what fewer than two
+	// public lists agree with: an operator may want to see the provider's page.
+	Against     []string `yaml:"against"`
+	Unconfirmed bool     `yaml:"unconfirmed"`
+	Note        string   `yaml:"note"`
 
 	Per      int64             `yaml:"per"`    // tokens that a price is for; 0 is 1,000,000
 	Tokens   map[string]string `yaml:"tokens"` // token class: price
 	Above    *Above            `yaml:"above"`
 	Searches *Fee              `yaml:"searches"`
+	Requests *Fee              `yaml:"requests"` // for the call itself, whatever it reads and writes
 
 	Rows []Row `yaml:"rows"`
 
-	card *price.Card
+	card   *price.Card
+	places []*price.Card // one for each of the model's places
 }
 
 // Above are the prices of a whole request with more input than so many tokens.
@@ -73,15 +80,41 @@ type Identity struct {
 	Key, Book, Cloud, Service, Region string
 }
 
+func (m *Model) identity(book string) Identity {
+	return Identity{Key: m.Kind + "/" + m.Name, Book: book, Cloud: m.Kind, Service: APIName(m.Kind)}
+}
+
+func (s *Service) identity(book string) Identity {
+	return Identity{Key: s.Key, Book: book, Cloud: s.Cloud, Service: s.Service, Region: s.Region}
+}
+
+// newBare is a card that has no rows yet.
+func newBare(id Identity) *price.Card {
+	return &price.Card{Key: id.Key, Book: id.Book, Cloud: id.Cloud, Service: id.Service, Region: id.Region}
+}
+
 // NewCard makes a card in US dollars from prices, for whatever states its own:
 // an operator's price wins over the catalog's by taking its card's place. A model
-// call itself costs nothing, and is a line.
-func NewCard(id Identity, p Prices) (*price.Card, error) {
-	c := &price.Card{Key: id.Key, Book: id.Book, Cloud: id.Cloud, Service: id.Service, Region: id.Region}
+// call itself costs nothing where no fee is stated, and is a line.
+func NewCard(id Identity, p Prices) (*price.Card, error) { return newCard(id, p, nil) }
+
+// newCard makes the card of a place, or the plain one.
+func newCard(id Identity, p Prices, at *Place) (*price.Card, error) {
+	c := newBare(id)
 	b := builder{card: c, key: id.Key}
+	if at != nil {
+		b.suffix, b.percent = "."+at.Name, at.Percent
+		if len(at.Tokens) > 0 {
+			p.Tokens, p.Above = at.Tokens, nil
+		}
+	}
 	if len(p.Tokens) > 0 {
 		b.tokens(p.Tokens, p.Per, 0, "")
-		b.row(price.MeterCalls, id.Key+"/calls", "0", 1, 0)
+		fee := Fee{Price: "0", Per: 1}
+		if p.Requests != nil {
+			fee = *p.Requests
+		}
+		b.row(price.MeterCalls, id.Key+"/calls", fee.Price, fee.Per, 0)
 	}
 	if p.Above != nil {
 		b.tokens(p.Above.Tokens, p.Per, p.Above.Input, fmt.Sprintf(".above_%d", p.Above.Input))
@@ -102,9 +135,11 @@ func NewCard(id Identity, p Prices) (*price.Card, error) {
 }
 
 type builder struct {
-	card *price.Card
-	key  string
-	err  error
+	card    *price.Card
+	key     string
+	suffix  string // of the SKUs of tokens: the place
+	percent int64  // on top of their prices
+	err     error
 }
 
 // tokens adds a row for each class, in the order of the classes.
@@ -115,7 +150,9 @@ func (b *builder) tokens(prices map[string]string, per, above int64, suffix stri
 	left := len(prices)
 	for class := range llm.NumTokenClasses {
 		if p, ok := prices[class.String()]; ok {
-			b.row(price.Meter(class.String()), b.key+"/"+class.String()+suffix, p, per, above)
+			b.row(price.Meter(class.String()), b.key+"/"+class.String()+b.suffix+suffix, p, per, above)
+			r := &b.card.Rates[len(b.card.Rates)-1]
+			r.Price = r.Price.MulDiv(100+b.percent, 100)
 			left--
 		}
 	}

@@ -13,9 +13,9 @@ import (
 const good = `read: 2026-11-24
 sources:
   page: {title: "A price page", url: "https://example.com/prices", date: 2026-11-01}
+kind: openai
 models:
-  - kind: openai
-    id: m-2026-01-01
+  - id: m-2026-01-01
     name: m
     title: M
     aliases: [{name: m}]
@@ -65,6 +65,15 @@ func TestAMistakeIsNamed(t *testing.T) {
 		{`input: "1", output: "2"`, `input: "1", output: "2", ouput: "2"`, "are not all token classes"},
 		{`input: "1"`, `input: "one"`, `prices of openai/m: input: amount "one"`},
 		{`input: "1"`, `input: "-1"`, "price -1 USD: want 0 to 1000000"},
+		{`output: "2"`, `output: "0", above: "1"`, "are not all token classes"},
+		{"[tools]", "[embeddings]", "no output of embeddings"},
+		{"    max_output: 100\n    output_cap: max_tokens\n", "", "no output of embeddings"},
+		{"[tools]", "[tools]\n    thinking: {efforts: [low]}", "not that it has the feature reasoning"},
+		{"[tools]", "[reasoning]\n    thinking: {efforts: [lots]}", `effort "lots": want some of [none`},
+		{"[tools]", "[tools]\n    dimensions: [256]", "has dimensions, and not the feature embeddings"},
+		{"    prices:\n      - from: 2026-01-01\n        sources: [page]\n        tokens", "    places: [{name: eu, percent: 10, sources: [page]}]\n    prices:\n      - from: 2026-01-01\n        sources: [page]\n        tokens", "either in or except, and either percent or tokens"},
+		{"sources: [page]\n        tokens", "sources: [page]\n        against: [page]\n        tokens", `say in a note why not those of ["page"]`},
+		{"kind: openai\n", "", "the file's kind, and id"},
 		{"meter: requests.get", "meter: requests.got", "unknown meter"},
 		{"per: 1000}", "per: 0}", "per is 0; want 1 to"},
 		{"key: aws/s3/r", "key: aws/s3", "which would be aws/s3/r"},
