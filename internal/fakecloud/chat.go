@@ -1,6 +1,7 @@
 package fakecloud
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -9,11 +10,12 @@ import (
 )
 
 // chatFormat is OpenAI Chat Completions.
-type chatFormat struct{}
+type chatFormat struct{ service string } // "": openai
 
-func (chatFormat) provider() (service, op string) { return "openai", "chat" }
-func (chatFormat) automatic() bool                { return true }
-func (chatFormat) sizes() (text, args int)        { return 5, 7 }
+func (f chatFormat) provider() (service, op string) { return cmp.Or(f.service, "openai"), "chat" }
+func (chatFormat) streamType() string               { return eventStream }
+func (chatFormat) automatic() bool                  { return true }
+func (chatFormat) sizes() (text, args int)          { return 5, 7 }
 
 func (chatFormat) ids(g *ids, a *answer) {
 	a.id = g.next("chatcmpl-", 29)
@@ -84,10 +86,13 @@ type chatTool struct {
 	} `json:"function"`
 }
 
-func (f chatFormat) decode(_ http.Header, body []byte) (*ask, *apiError) {
+func (f chatFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 	var in chatRequest
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, invalid("", "We could not parse the JSON body of your request: %v", err)
+	}
+	if at.model != "" {
+		in.Model = at.model
 	}
 	switch {
 	case in.Model == "":

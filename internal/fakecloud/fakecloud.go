@@ -1,4 +1,4 @@
-// Package fakecloud stands in for what Skein buys: two model providers, an
+// Package fakecloud stands in for what Skein buys: the model providers, an
 // object store, a document table and a notification topic, over real HTTP and
 // real SSE. It runs as a process of its own, takes faults to order, and keeps a
 // [Log] on disk of what it served, which is the judge of tests and demo.
@@ -11,6 +11,13 @@
 //	GET  /openai/v1/models
 //	POST /anthropic/v1/messages           Anthropic Messages, streamed or not
 //	GET  /anthropic/v1/models
+//
+//	POST /openai/v1/{responses,responses/input_tokens,embeddings}
+//	POST /anthropic/v1/messages/count_tokens
+//	POST /azure/openai/v1/{chat/completions,responses,embeddings}, /azure/openai/deployments/{model}/…
+//	POST /bedrock/model/{model}/{converse,converse-stream,invoke,invoke-with-response-stream,count-tokens}
+//	POST /gemini/v1beta/models/{model}:{generateContent,streamGenerateContent,countTokens,embedContent,batchEmbedContents}
+//	POST /vertex/v1/projects/{p}/locations/{l}/publishers/{google,anthropic}/models/{model}:…
 //
 //	GET  /objects/{bucket}?prefix=P       {"objects":[{"key","size","etag"}]}
 //	GET  /objects/{bucket}/{key...}       the bytes; Range is honoured
@@ -96,6 +103,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /openai/v1/models", s.listChatModels)
 	mux.HandleFunc("POST /anthropic/v1/messages", s.model(messagesFormat{}))
 	mux.HandleFunc("GET /anthropic/v1/models", s.listMessagesModels)
+	s.clouds(mux)
 
 	mux.HandleFunc("GET /objects/{bucket}", s.service("objects", "list", s.listObjects))
 	mux.HandleFunc("GET /objects/{bucket}/{key...}", s.service("objects", "get", s.getObject))
@@ -152,9 +160,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
 }
 
-// credential is the key that r brings in either provider's way.
+// credential is the key that r brings in any provider's way.
 func credential(r *http.Request) string {
-	if k := r.Header.Get("X-Api-Key"); k != "" {
+	for _, name := range []string{"X-Api-Key", "Api-Key", "X-Goog-Api-Key"} {
+		if k := r.Header.Get(name); k != "" {
+			return k
+		}
+	}
+	if k, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="); ok {
+		k, _, _ = strings.Cut(k, "/") // the access key's id; who signs is not looked at
 		return k
 	}
 	if k, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {

@@ -14,7 +14,7 @@ import (
 // Fault is a failure to order: what happens, to which requests, how often.
 type Fault struct {
 	ID      string `json:"id,omitempty"`      // given by the stand-in
-	Service string `json:"service,omitempty"` // openai, anthropic, objects, table, notify; empty: any
+	Service string `json:"service,omitempty"` // openai, azure, anthropic, bedrock, gemini, vertex, objects, table, notify; empty: any
 	Match   Match  `json:"match,omitzero"`
 	Kind    Kind   `json:"kind"`
 	Count   int    `json:"count,omitempty"`  // how many requests it hits; 0: all, until it is taken back
@@ -75,9 +75,9 @@ func (fs *faults) order(f Fault, now time.Time) (string, error) {
 		return "", fmt.Errorf("order a fault: kind %q is not one of refuse, 429, 500, slow, stall, cut, garbage, error_event, no_end, 500_after", f.Kind)
 	}
 	switch f.Service {
-	case "", "openai", "anthropic", "objects", "table", "notify":
+	case "", "openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "objects", "table", "notify":
 	default:
-		return "", fmt.Errorf("order a fault: service %q is not one of openai, anthropic, objects, table, notify", f.Service)
+		return "", fmt.Errorf("order a fault: service %q is not one of openai, azure, anthropic, bedrock, gemini, vertex, objects, table, notify", f.Service)
 	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()

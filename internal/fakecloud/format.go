@@ -22,6 +22,7 @@ type ask struct {
 	stop       []string // ends the text where one of them comes
 	reasoning  int64    // tokens that the model thinks before it answers
 	showsThink bool     // and shows, as a part of its own
+	keepsThink bool     // and gives with its opaque state
 
 	toolMark string         // how long to cache up to the end of the tools
 	marks    map[int]string // and up to the end of a turn
@@ -36,6 +37,13 @@ const (
 	stopLength   stopKind = "length"
 	stopSequence stopKind = "sequence"
 )
+
+// incoming is what stands around a request's body.
+type incoming struct {
+	header http.Header
+	model  string // of the address, where it names one; then it also says
+	stream bool   // whether a stream is wanted
+}
 
 // answer is what a provider says.
 type answer struct {
@@ -54,7 +62,9 @@ type format interface {
 	// provider names the stand-in and the operation, for log and faults.
 	provider() (service, op string)
 	// decode reads a request, or says what is wrong with it as the provider would.
-	decode(h http.Header, body []byte) (*ask, *apiError)
+	decode(in *incoming, body []byte) (*ask, *apiError)
+	// streamType is the media type of its streams.
+	streamType() string
 	// automatic reports whether prompts are cached without being marked.
 	automatic() bool
 	// sizes are the bytes of text and of arguments in one chunk, about.

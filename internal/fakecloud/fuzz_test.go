@@ -25,7 +25,7 @@ func FuzzDecode(f *testing.F) {
 	h := http.Header{"Anthropic-Version": {"2023-06-01"}}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, form := range []format{chatFormat{}, messagesFormat{}} {
-			a, e := form.decode(h, body)
+			a, e := form.decode(&incoming{header: h}, body)
 			if e != nil {
 				if e.status < 400 || e.message == "" {
 					t.Fatalf("a refusal that says nothing: %+v", e)

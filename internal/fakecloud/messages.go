@@ -1,6 +1,7 @@
 package fakecloud
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"regexp"
@@ -10,12 +11,23 @@ import (
 	"github.com/skein-run/skein/internal/fakecloud/analyst"
 )
 
-// messagesFormat is Anthropic Messages.
-type messagesFormat struct{}
+// messagesFormat is Anthropic Messages; of the clouds that carry it in their own way,
+// service names one.
+type messagesFormat struct{ service string }
 
-func (messagesFormat) provider() (service, op string) { return "anthropic", "messages" }
-func (messagesFormat) automatic() bool                { return false }
-func (messagesFormat) sizes() (text, args int)        { return 24, 16 } // fewer and larger chunks than OpenAI's
+func (f messagesFormat) provider() (service, op string) {
+	return cmp.Or(f.service, "anthropic"), "messages"
+}
+
+func (f messagesFormat) streamType() string {
+	if f.service == "bedrock" {
+		return amazonStream
+	}
+	return eventStream
+}
+
+func (messagesFormat) automatic() bool         { return false }
+func (messagesFormat) sizes() (text, args int) { return 24, 16 } // fewer and larger chunks than OpenAI's
 
 func (messagesFormat) ids(g *ids, a *answer) {
 	a.id = g.next("msg_01", 22)
@@ -59,6 +71,7 @@ type messagesRequest struct {
 		DisableParallel bool   `json:"disable_parallel_tool_use"`
 	} `json:"tool_choice"`
 	Stream        bool     `json:"stream"`
+	Version       string   `json:"anthropic_version"`
 	StopSequences []string `json:"stop_sequences"`
 	Thinking      *struct {
 		Type         string `json:"type"`
@@ -110,18 +123,21 @@ type block struct {
 
 var toolUseID = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
 
-func (f messagesFormat) decode(h http.Header, body []byte) (*ask, *apiError) {
+func (f messagesFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 	var in messagesRequest
-	if h.Get("Anthropic-Version") == "" {
+	if f.service == "" && at.header.Get("Anthropic-Version") == "" {
 		return nil, invalid("", "anthropic-version: header is required")
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, invalid("", "The request body is not valid JSON: %v", err)
 	}
+	if e := f.address(at, &in, body); e != nil {
+		return nil, e
+	}
 	switch {
 	case in.Model == "":
 		return nil, invalid("", "model: Field required")
-	case !strings.HasPrefix(in.Model, "claude-"):
+	case !strings.Contains(in.Model, "claude-"):
 		return nil, &apiError{status: http.StatusNotFound, kind: "not_found_error", message: "model: " + in.Model}
 	case in.MaxTokens == nil:
 		return nil, invalid("", "max_tokens: Field required")
@@ -131,7 +147,9 @@ func (f messagesFormat) decode(h http.Header, body []byte) (*ask, *apiError) {
 		return nil, invalid("", "messages: at least one message is required")
 	}
 	a := &ask{model: in.Model, stream: in.Stream, maxOutput: *in.MaxTokens, stop: in.StopSequences, marks: map[int]string{}}
-	if t := in.Thinking; t != nil && t.Type == "enabled" {
+	if t := in.Thinking; t != nil && t.Type == "adaptive" {
+		a.showsThink = true
+	} else if t != nil && t.Type == "enabled" {
 		if t.BudgetTokens < 1024 || t.BudgetTokens >= a.maxOutput {
 			return nil, invalid("", "thinking.budget_tokens: must be at least 1024 and less than max_tokens")
 		}
@@ -220,6 +238,14 @@ func (messagesFormat) blocks(raw json.RawMessage, where string) ([]block, *apiEr
 // all calls come in the message after them, and come first in it.
 func (f messagesFormat) turn(a *ask, role string, blocks []block, open map[string]bool, i int) *apiError {
 	turn := analyst.Turn{Role: analyst.Role(role)}
+	if role == "system" && i > 0 { // since 2026 the API takes instructions between the turns
+		turn.Parts = []analyst.Part{}
+		for _, b := range blocks {
+			turn.Parts = append(turn.Parts, analyst.Part{Kind: analyst.Text, Text: b.Text})
+		}
+		a.Turns = append(a.Turns, turn)
+		return nil
+	}
 	if turn.Role != analyst.User && turn.Role != analyst.Assistant {
 		return invalid("", "messages.%d.role: must be user or assistant", i)
 	}
@@ -232,8 +258,8 @@ func (f messagesFormat) turn(a *ask, role string, blocks []block, open map[strin
 				return invalid("", "messages.%d.content.%d: text content blocks must be non-empty", i, j)
 			}
 		case "thinking":
-			if b.Signature == "" {
-				return invalid("", "messages.%d.content.%d: a thinking block needs its signature", i, j)
+			if b.Signature != messagesSignature {
+				return invalid("", "messages.%d.content.%d: Invalid `signature` in `thinking` block", i, j)
 			}
 			p = analyst.Part{Kind: analyst.Thinking, Text: b.Thinking}
 		case "tool_use":

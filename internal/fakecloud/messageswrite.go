@@ -70,7 +70,13 @@ func (messagesFormat) failure(e *apiError, requestID string) []byte {
 	return mustJSON(out)
 }
 
-func (f messagesFormat) open(a *answer) streamer { return &messagesStream{f: f, a: a} }
+func (f messagesFormat) open(a *answer) streamer {
+	s := &messagesStream{f: f, a: a}
+	if f.service == "bedrock" {
+		return chunked{s}
+	}
+	return s
+}
 
 // messagesStream frames an answer as Anthropic's events.
 type messagesStream struct {

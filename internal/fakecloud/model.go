@@ -13,41 +13,48 @@ import (
 
 // model answers one provider's model requests.
 func (s *Server) model(f format) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, f, incoming{header: r.Header}) }
+}
+
+// serve answers one model request, whose address may name model and stream.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, f format, at incoming) {
 	service, op := f.provider()
-	return func(w http.ResponseWriter, r *http.Request) {
-		requestID := s.ids.next("req_", 24)
-		base := Line{Service: service, Op: op, Attempt: r.Header.Get("X-Client-Request-Id"),
-			Command: r.Header.Get("X-Skein-Command"), Effect: r.Header.Get("X-Skein-Effect"), Request: requestID}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
-			s.reject(w, f, &apiError{status: http.StatusRequestEntityTooLarge, kind: "request_too_large",
-				message: "the request is larger than 32 MB"}, base)
-			return
-		} else if err != nil {
-			hangUp() // the client went away before it had said what it wanted
-		}
-		peek(body, &base)
-		fault, calm := s.faults.hit(faultRequest{service: service, op: op, model: base.Model,
-			path: r.URL.RequestURI(), ids: base.Attempt, body: body}, s.opts.Now())
-		if fault != nil {
-			base.Fault, base.FaultID = string(fault.Kind), fault.ID
-		}
-		s.log.write(base.with("begin", 0))
-		x := &exchange{Server: s, f: f, w: w, r: r, base: base, fault: fault, calm: calm}
-		if x.failEarly() {
-			return
-		}
-		if e := s.authorize(r); e != nil {
-			s.reject(w, f, e, base)
-			return
-		}
-		a, e := f.decode(r.Header, body)
-		if e != nil {
-			s.reject(w, f, e, base)
-			return
-		}
-		x.answer(s.think(f, a, requestID))
+	requestID := s.ids.next("req_", 24)
+	base := Line{Service: service, Op: op, Attempt: r.Header.Get("X-Client-Request-Id"),
+		Command: r.Header.Get("X-Skein-Command"), Effect: r.Header.Get("X-Skein-Effect"), Request: requestID}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+		s.reject(w, f, &apiError{status: http.StatusRequestEntityTooLarge, kind: "request_too_large",
+			message: "the request is larger than 32 MB"}, base)
+		return
+	} else if err != nil {
+		hangUp() // the client went away before it had said what it wanted
 	}
+	peek(body, &base)
+	if at.model != "" {
+		base.Model = at.model
+		base.Stream = base.Stream || at.stream
+	}
+	fault, calm := s.faults.hit(faultRequest{service: service, op: op, model: base.Model,
+		path: r.URL.RequestURI(), ids: base.Attempt, body: body}, s.opts.Now())
+	if fault != nil {
+		base.Fault, base.FaultID = string(fault.Kind), fault.ID
+	}
+	s.log.write(base.with("begin", 0))
+	x := &exchange{Server: s, f: f, w: w, r: r, base: base, fault: fault, calm: calm}
+	if x.failEarly() {
+		return
+	}
+	if e := s.authorize(r); e != nil {
+		s.reject(w, f, e, base)
+		return
+	}
+	a, e := f.decode(&at, body)
+	if e != nil {
+		s.reject(w, f, e, base)
+		return
+	}
+	x.answer(s.think(f, a, requestID))
 }
 
 // peek notes what the log says of a request, also of one that is not right.
@@ -80,6 +87,9 @@ func (s *Server) reject(w http.ResponseWriter, f format, e *apiError, base Line)
 
 func (s *Server) sendError(w http.ResponseWriter, f format, e *apiError, requestID string) {
 	h := f.header(requestID)
+	if service, _ := f.provider(); service == "bedrock" {
+		h["X-Amzn-Errortype"] = amazonErrors[e.status] + ":http://internal.amazon.com/coral/com.amazon.bedrock/"
+	}
 	if e.retryAfterSec != "" {
 		h["Retry-After"] = e.retryAfterSec
 	}

@@ -20,7 +20,7 @@ func (x *exchange) stream(a *answer) {
 	for k, v := range x.f.header(a.request) {
 		x.w.Header().Set(k, v)
 	}
-	x.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+	x.w.Header().Set("Content-Type", x.f.streamType())
 	x.w.Header().Set("Cache-Control", "no-cache")
 	x.w.WriteHeader(http.StatusOK)
 
