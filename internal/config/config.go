@@ -168,14 +168,9 @@ func Bare(env func(string) (string, bool)) *Config {
 	c := &Config{Version: 1, Providers: map[string]provider.Options{}, AnyModel: true}
 	c.defaults()
 	said := "bare"
-	for _, k := range provider.Kinds() {
-		key, _ := env(k.KeyEnv)
-		address, _ := env(k.AddressEnv)
-		if key == "" && address == "" {
-			continue
-		}
-		c.Providers[k.Name] = provider.Options{Kind: k.Name, Key: key, Endpoint: address}
-		said += " " + k.Name + "=" + address
+	for _, row := range provider.FromEnv(env) {
+		c.Providers[row.Name] = row.Options
+		said += " " + row.Name + "=" + row.Options.Endpoint
 	}
 	c.Revision = revision([]byte(said))
 	return c

@@ -7,7 +7,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,24 +25,25 @@ import (
 func (c *Config) resolve(dir string, env func(string) (string, bool), p *problems) {
 	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
 		o := c.Providers[name]
-		f := field("providers", name, "key")
-		if variable, ok := strings.CutPrefix(o.Key, "env:"); ok {
-			if o.Key, _ = env(variable); o.Key == "" {
-				p.add(f, "the environment variable %s is not set", variable)
+		missing := false
+		o.Secrets(func(place string, secret *string) {
+			f := field("providers", name)
+			for piece := range strings.SplitSeq(place, ".") {
+				if i, err := strconv.Atoi(piece); err == nil {
+					f = f.index(i)
+				} else {
+					f = f.key(piece)
+				}
 			}
-		} else if path, ok := strings.CutPrefix(o.Key, "file:"); ok {
-			secret, err := os.ReadFile(under(dir, path))
-			if err != nil {
-				p.add(f, "the secret cannot be read: %v", err)
+			text, why := secretOf(*secret, dir, env)
+			if why != "" {
+				p.add(f, "%s", why)
+				missing = true
 			}
-			if o.Key = strings.TrimSpace(string(secret)); o.Key == "" && err == nil {
-				p.add(f, "the file %s is empty", under(dir, path))
-			}
-		} else {
-			// The kind's own key goes to the kind's own address, never to another one.
-			if k, ok := kindOf(o.Kind); ok && o.Key == "" && o.Endpoint == "" {
-				o.Key, _ = env(k.KeyEnv)
-			}
+			*secret = text
+		})
+		if !missing { // else that is what is wrong with it
+			o.Complete(env)
 			c.validateProvider(name, o, p)
 		}
 		c.Providers[name] = o
@@ -52,6 +55,28 @@ func (c *Config) resolve(dir string, env func(string) (string, bool), p *problem
 		t.Notify = localPath(dir, t.Notify, "file:")
 		c.Tools[name] = t
 	}
+}
+
+// secretOf is what a reference to a secret stands for, or why there is nothing.
+func secretOf(ref, dir string, env func(string) (string, bool)) (secret, why string) {
+	if variable, ok := strings.CutPrefix(ref, "env:"); ok {
+		if secret, _ = env(variable); secret == "" {
+			return "", fmt.Sprintf("the environment variable %s is not set", variable)
+		}
+		return secret, ""
+	}
+	path, ok := strings.CutPrefix(ref, "file:")
+	if !ok {
+		return ref, ""
+	}
+	b, err := os.ReadFile(under(dir, path))
+	if err != nil {
+		return "", fmt.Sprintf("the secret cannot be read: %v", err)
+	}
+	if secret = strings.TrimSpace(string(b)); secret == "" {
+		why = fmt.Sprintf("the file %s is empty", under(dir, path))
+	}
+	return secret, why
 }
 
 func under(dir, path string) string {
@@ -159,7 +184,7 @@ func (c *Config) validateProvider(name string, o provider.Options, p *problems) 
 	if err != nil {
 		text := strings.TrimPrefix(err.Error(), "provider "+name+": ")
 		f := field("providers", name)
-		if word, _, _ := strings.Cut(text, " "); slices.Contains([]string{"kind", "endpoint", "dialect", "key", "max_in_flight"}, word) {
+		if word, _, _ := strings.Cut(text, " "); slices.Contains(fieldNames(reflect.TypeOf(o)), word) {
 			f, text = f.key(word), strings.TrimPrefix(text, word+" ")
 		}
 		p.add(f, "%s", text)
@@ -175,6 +200,13 @@ func (c *Config) validateModels(p *problems) {
 		if m.Policy != "" && m.Policy != "priority" {
 			p.add(f.key("policy"), "%q is unknown; want priority", m.Policy)
 		}
+		if m.State != "" && m.State != "refuse" && m.State != "strip" {
+			p.add(f.key("state"), "%q is unknown; want refuse or strip", m.State)
+		}
+		if m.Dialect != "" && m.Dialect != "native" && m.Dialect != "standard" {
+			p.add(f.key("dialect"), "%q is unknown; want native or standard", m.Dialect)
+		}
+		c.validateNames(name, m, f, p)
 		if m.Lossy != "" && m.Lossy != "refuse" && m.Lossy != "allow" {
 			p.add(f.key("lossy"), "%q is unknown; want refuse or allow", m.Lossy)
 		}
@@ -234,7 +266,7 @@ func (c *Config) validateAgents(p *problems) {
 	for _, name := range slices.Sorted(maps.Keys(c.Agents)) {
 		a := c.Agents[name]
 		f := field("agents", name)
-		if _, ok := c.Models[a.Model]; !ok && a.Model != "" {
+		if a.Model != "" && !c.serves(a.Model) {
 			p.add(f.key("model"), "%q is none of the models; there are: %s", a.Model, list(c.Models))
 		}
 		if a.Model == "" {
@@ -298,7 +330,7 @@ func (c *Config) validateBudgets(p *problems) {
 func (c *Config) hasUpstream(name string) bool {
 	for _, m := range c.Models {
 		for _, d := range m.Deployments {
-			if d.Provider+"/"+d.Upstream == name {
+			if d.Provider+"/"+d.Upstream == name || strings.Contains(d.Upstream, "*") && strings.HasPrefix(name, d.Provider+"/") {
 				return true
 			}
 		}

@@ -1,40 +1,69 @@
 package provider
 
 import (
+	"bytes"
 	"context"
-	"fmt"
-	"io"
+	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/skein-run/skein/internal/llm"
 )
 
-// Check asks the service for its list of models, which costs nothing: it proves
-// the address and the credential.
+// Check reads something of the service's that costs nothing, mostly its list of
+// models: it proves the address and the credential. With the caller's own
+// credential it proves the address.
 func (p *Provider) Check(ctx context.Context) error {
-	u := *p.url
-	u.Path = below(u.Path, p.kind.Models)
-	req := (&http.Request{
-		Method: http.MethodGet, URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: p.header(&Request{}),
-	}).WithContext(ctx)
-	resp, err := p.transport.RoundTrip(req)
-	if err != nil {
-		return p.failure(ctx, err)
+	at := p.lists()[0].url
+	if p.kind.CheckPath != "" && !p.custom {
+		at = p.base.String() + p.kind.CheckPath
 	}
-	defer func() { _ = resp.Body.Close() }() // drained below as far as it is of use
-	if _, err := io.CopyN(io.Discard, resp.Body, 1<<20); err != nil && err != io.EOF {
-		return fmt.Errorf("read the list of models: %w", err)
+	_, err := p.read(ctx, at)
+	var e *llm.Error
+	if errors.As(err, &e) && e.Class == llm.Forbidden {
+		return nil // whom it knows, and who may not read this: the credential is good
 	}
+	if p.credentials[0].by == nil && errors.As(err, &e) && e.Class == llm.Unauthorized {
+		return nil
+	}
+	return err
+}
+
+// unread is a list that the service does not give, and what mends it.
+func (p *Provider) unread(status int, u *url.URL, body []byte) *llm.Error {
+	e := &llm.Error{Class: llm.ServerError, Blame: llm.BlameProvider, Billed: llm.BilledNo, Status: status}
+	field := "providers." + p.info.Name
+	first := &p.credentials[0]
 	switch {
-	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		e := &llm.Error{Class: llm.Unauthorized, Status: resp.StatusCode, Message: "the credential was refused; check providers." + p.info.Name + ".key"}
-		if len(p.fixed[p.kind.KeyHeader]) == 0 {
-			e.Message = "it asks for a credential, and none is sent to another address than the kind's own; set providers." + p.info.Name + ".key, for example to env:" + p.kind.KeyEnv
-		}
+	case status == http.StatusForbidden && knows(body):
+		e.Class, e.Blame = llm.Forbidden, llm.BlameCredential
+		e.Message = "the credential is good, and may not read the list of models"
 		return e
-	case resp.StatusCode >= 400:
-		return &llm.Error{Class: llm.ServerError, Status: resp.StatusCode, Message: "the list of models could not be read from " + u.Redacted()}
+	case status != http.StatusUnauthorized && status != http.StatusForbidden:
+		e.Message = "the list of models could not be read from " + u.Redacted()
+		return e
+	case first.by == nil:
+		e.Message = "it asks for the caller's own credential"
+	case p.custom && p.o.Key == "" && p.o.Auth == "" && len(p.o.Credentials) == 0:
+		e.Message = "it asks for a credential, and none is sent to another address than the kind's own; set " + field + ".key"
+		if p.kind.KeyEnv != "" {
+			e.Message += ", for example to env:" + p.kind.KeyEnv
+		}
+	case len(p.o.Credentials) > 0:
+		e.Message = "the credential was refused; check " + field + ".credentials, " + first.name
+	default:
+		e.Message = "the credential was refused; check " + field + ".key"
 	}
-	return nil
+	if status == http.StatusForbidden {
+		e.Message += ", or what it may do there"
+	}
+	e.Class, e.Blame = llm.Unauthorized, llm.BlameCredential
+	return e
+}
+
+// knows is whether a refusal says that who asks is known, and may not do this: a
+// credential that is only good for asking models is a good one. AWS says so of its
+// actions, Google of its permissions.
+func knows(body []byte) bool {
+	return bytes.Contains(body, []byte("not authorized to perform")) || bytes.Contains(body, []byte("IAM_PERMISSION_DENIED"))
 }

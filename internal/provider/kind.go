@@ -1,69 +1,95 @@
 package provider
 
 import (
-	"fmt"
-	"net/http"
-	"net/url"
-	"strings"
+	"slices"
 
 	"github.com/skein-run/skein/internal/llm"
 )
 
-// Kind is one sort of service.
+// Kind is one sort of service: where it is, how a credential is put on a request,
+// which headers pass, and which APIs it has.
 type Kind struct {
 	Name     string
-	Surfaces []Surface // the preferred one first
-	// Maker is whose opaque state its models understand; "*": nobody knows.
-	Maker    llm.Maker
+	Surfaces []Surface // the preferred one first: the one that loses least in translation
 	Cloud    string
 	Service  string // as a bill names it
-	Endpoint string // its own address
-	Models   string // its list of models, below the endpoint
-	KeyEnv   string // where a key is looked for when the row states none
-	NeedsKey bool   // at its own address
+	// Endpoint is its own address; {region} is the row's. Empty where every customer
+	// has another one.
+	Endpoint string
+	// Domains are those of its own addresses, which a row may name as its endpoint:
+	// a credential of the environment may go there.
+	Domains []string
+	// Generic: an endpoint of the kind's that is not its own may be any server at all
+	// that speaks the format.
+	Generic bool
+	// Local: it runs on the operator's machines, without a key unless the row has one.
+	Local bool
+
+	KeyEnv      string   // where a key is looked for when the row states none
+	OtherKeyEnv []string // other names for it
+	NeedsKey    bool     // at its own address
 	// AddressEnv is where the service's own SDKs look for another endpoint; it
 	// counts where there is no configuration.
 	AddressEnv string
+	// Auth are the ways to prove who asks, besides key and caller; the first is taken
+	// where the row has no key.
+	Auth []string
 
-	KeyHeader       string   // canonical
-	KeyPrefix       string   // before the key: "Bearer "
-	Fixed           []string // name, value, …: on every request
-	Allow           []string // the client's headers that pass, canonical
-	Override        []string // of Fixed: the client's value wins
+	KeyHeader string // canonical
+	KeyPrefix string // before the key: "Bearer "
+	// Bearer are the beginnings of credentials that are no keys but tokens: they go
+	// into Authorization.
+	Bearer []string
+
+	Fixed    []string // name, value, …: on every request
+	Allow    []string // the client's headers that pass, canonical
+	Override []string // of Fixed: the client's value wins
+
 	RequestIDHeader string   // takes our attempt's id; empty: none
-	UpstreamID      string   // the answer's header with its id
+	UpstreamID      []string // the answer's headers with its id, canonical; the first that is there
+
+	// Models is its list of models, below the endpoint; Lists is that list's shape.
+	Models string
+	Lists  listShape
+	// CheckPath is read to prove a credential, where the list of models is public.
+	CheckPath string
+
+	special // what is not data
 }
 
-// kinds are the sorts of service that there are. A new one is one more here.
-var kinds = []*Kind{openAI, anthropic}
-
-// openAI is anything that speaks Chat Completions.
-// https://platform.openai.com/docs/api-reference/debugging-requests: the client's
-// own id goes into X-Client-Request-Id, ASCII and at most 512 characters (read 2026-11).
-var openAI = &Kind{
-	Name: "openai", Maker: llm.MakerOpenAI, Cloud: "openai", Service: "OpenAI API",
-	Surfaces: []Surface{{Format: llm.Chat, dialect: "openai", Path: "/chat/completions"}},
-	Endpoint: "https://api.openai.com/v1", Models: "/models",
-	KeyEnv: "OPENAI_API_KEY", AddressEnv: "OPENAI_BASE_URL", NeedsKey: true,
-	KeyHeader: "Authorization", KeyPrefix: "Bearer ",
-	RequestIDHeader: "X-Client-Request-Id", UpstreamID: "X-Request-Id",
+// special is what a kind does in a way of its own; nil: as all others do.
+type special struct {
+	// settle fills in what a row leaves to the environment and to files, the key
+	// excepted, and says what is missing.
+	settle func(o *Options, env lookup) error
+	// hints is whether the environment speaks of such a provider, where a key or an
+	// address alone does not tell.
+	hints func(o *Options, env lookup) bool
+	// endpoint is the kind's own address for a row, where a template does not do.
+	endpoint func(o *Options) string
+	// surfaces are those of a row, where options change them.
+	surfaces func(o *Options) []Surface
+	// escape writes a model's name into a path.
+	escape func(p *Provider, upstream string) (string, error)
+	// makers are those whose opaque state an upstream model understands.
+	makers func(upstream string) []llm.Maker
+	// lists is where the models are listed, where that is not one path below the endpoint.
+	lists func(p *Provider) []listPage
 }
 
-// anthropic is Anthropic's own API, or anything that speaks Messages.
-// https://docs.anthropic.com/en/api/versioning and …/api/errors (read 2026-11).
-var anthropic = &Kind{
-	Name: "anthropic", Maker: llm.MakerAnthropic, Cloud: "anthropic", Service: "Anthropic API",
-	Surfaces: []Surface{{Format: llm.Messages, Path: "/v1/messages"}},
-	Endpoint: "https://api.anthropic.com", Models: "/v1/models",
-	KeyEnv: "ANTHROPIC_API_KEY", AddressEnv: "ANTHROPIC_BASE_URL", NeedsKey: true,
-	KeyHeader: "X-Api-Key",
-	Fixed:     []string{"Anthropic-Version", "2023-06-01"},
-	Allow:     []string{"Anthropic-Beta", "Anthropic-Version"},
-	Override:  []string{"Anthropic-Version"},
-	// It takes no client request id of its own; the header is harmless there, and
-	// lets a gateway before it, and its log, name the attempt.
-	RequestIDHeader: "X-Client-Request-Id", UpstreamID: "Request-Id",
-}
+// The ways to prove who asks.
+const (
+	authKey    = "key"    // a key in a header
+	authAWS    = "aws"    // signatures, with the AWS default chain
+	authEntra  = "entra"  // tokens of Microsoft Entra ID
+	authGoogle = "google" // tokens of Google, with Application Default Credentials
+	authCaller = "caller" // whatever the client's request holds
+	authNone   = "none"
+)
+
+// kinds are the sorts of service that there are. A new one is one more here; a
+// vendor that speaks a known format is a row of [vendors].
+var kinds = slices.Concat([]*Kind{openAI, anthropic, azure, bedrock, vertex, gemini}, vendors)
 
 // Kinds lists the kinds, in a fixed order.
 func Kinds() []Kind {
@@ -92,47 +118,7 @@ func kindByName(name string) *Kind {
 	return nil
 }
 
-// address is where attempts are posted. An endpoint overrides the kind's own; that
-// it ends with the version, as people copy it from an SDK's settings, is allowed.
-func (k *Kind) address(endpoint string) (*url.URL, error) {
-	if endpoint == "" {
-		endpoint = k.Endpoint
-	}
-	u, err := url.Parse(strings.TrimRight(endpoint, "/"))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("want an address such as %s", k.Endpoint)
-	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return nil, fmt.Errorf("want an address such as %s", k.Endpoint)
-	case u.User != nil:
-		return nil, fmt.Errorf("holds a credential; put it into key")
-	case u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("want an address without ? and #")
-	}
-	return u, nil
-}
-
-func (k *Kind) fixedHeader(key string) http.Header {
-	h := http.Header{
-		"Content-Type":    {"application/json"},
-		"Accept":          {"application/json"},
-		"Accept-Encoding": {"identity"}, // a compressed stream can be neither scanned nor cut at an event without undoing it
-		"User-Agent":      {"skein"},
-	}
-	for i := 0; i+1 < len(k.Fixed); i += 2 {
-		h[k.Fixed[i]] = []string{k.Fixed[i+1]}
-	}
-	if key != "" {
-		h[k.KeyHeader] = []string{k.KeyPrefix + key}
-	}
-	return h
-}
-
-func (k *Kind) clientWins(name string) bool {
-	for _, o := range k.Override {
-		if o == name {
-			return true
-		}
-	}
-	return false
+// auths are the ways that a row of the kind may name.
+func (k *Kind) auths() []string {
+	return slices.Concat(k.Auth, []string{authKey, authCaller, authNone})
 }

@@ -1,34 +1,43 @@
 // Package provider sends attempts to model services. A [Kind] says how one sort of
-// service is spoken to: its address, where the credential stands, which headers
-// may pass, which format it speaks. A [Provider] is one row of the configuration:
-// a kind with an endpoint, a key and a connection pool of its own. A vendor that
-// merely speaks a known format is such a row, not a new kind.
+// service is spoken to: its address, its APIs ([Surface]), where the credential
+// stands, which headers may pass. A [Provider] is one row of the configuration: a
+// kind with an endpoint, credentials and a connection pool of its own. A vendor that
+// merely speaks a known format is a row of data, not a kind of its own.
 //
 // It sends once and returns what came back; retries, limits, health and the
-// meaning of an answer's body are others' business.
+// meaning of an answer's body are others' business. How credentials are had and
+// kept fresh is [cred]'s.
 package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/provider/cred"
 )
 
 // Request is one attempt.
 type Request struct {
-	Attempt  string      // sent as the client request id, where the kind or row has a header for it
-	Body     []byte      // in the kind's format; not read any more once Send failed or Answer.Body is closed
-	Stream   bool        // a stream is wanted
-	Surface  *Surface    // one of the provider's; nil: its first
-	Upstream string      // the model's name, for surfaces that have it in their address
-	Header   http.Header // the client's; only what the kind allows is passed on
+	Attempt    string      // sent as the client request id, where the kind or row has a header for it
+	Body       []byte      // in the surface's format; not read any more once Send failed or Answer.Body is closed
+	Stream     bool        // a stream is wanted
+	Surface    *Surface    // one of the provider's; nil: its first
+	Upstream   string      // the model's name, for surfaces that have it in their address
+	Credential string      // the name of one of the provider's; "": its first
+	Header     http.Header // the client's; only what the surface allows is passed on
+	// Betas are beta flags of Anthropic's API to send in the header, where the surface
+	// has them there; nil: the client's. Of either, those go that the cloud takes.
+	Betas []string
 }
 
 // Answer is what came back: any status, with the body still to be read. Whoever
@@ -51,62 +60,111 @@ type Info struct {
 	Region      string
 	Service     string // as a bill names it: "OpenAI API"
 	MaxInFlight int    // of each deployment; 0: unlimited
+	// Credentials are the names of the provider's; see [Info.CredentialsOf].
+	Credentials []string
+	// Caller: the credential is the caller's own, so that one that is refused says
+	// nothing of the provider's.
+	Caller bool
+
+	teams [][]string // of Credentials
 }
 
 // Provider is one configured service. It is safe for concurrent use.
 type Provider struct {
-	info      Info
-	kind      *Kind
-	url       *url.URL
-	fixed     http.Header // on every request; canonical names
-	allow     []string    // canonical names that pass from the client
-	idHeader  string      // canonical; empty: none
-	transport *http.Transport
-	aged      atomic.Int64 // when idle connections were last let go, Unix nanoseconds
+	info        Info
+	kind        *Kind
+	o           Options // settled
+	base        *url.URL
+	custom      bool // something else than the kind's own service stands there
+	express     bool // Vertex AI with a key and no project
+	credentials []credential
+	idHeader    string // canonical; empty: none
+	transport   *http.Transport
+	aged        atomic.Int64 // when idle connections were last let go, Unix nanoseconds
 }
 
-// New makes a provider of a row of the configuration.
+// New makes a provider of a row of the configuration. It sends nothing.
 func New(name string, o Options) (*Provider, error) {
+	p, err := open(name, o)
+	if err != nil {
+		return nil, fmt.Errorf("provider %s: %w", name, err)
+	}
+	return p, nil
+}
+
+func open(name string, o Options) (*Provider, error) {
 	k := kindByName(o.Kind)
 	if k == nil {
-		return nil, fmt.Errorf("provider %s: kind %q is unknown; there are: %s", name, o.Kind, strings.Join(KindNames(), ", "))
+		return nil, fmt.Errorf("kind %q is unknown; there are: %s", o.Kind, strings.Join(KindNames(), ", "))
 	}
-	u, err := k.address(o.Endpoint)
-	if err != nil {
-		return nil, fmt.Errorf("provider %s: endpoint %q: %w", name, o.Endpoint, err)
+	if err := o.check(k); err != nil {
+		return nil, err
 	}
-	var surfaces []*Surface
-	for _, s := range k.Surfaces {
-		if s.Dialect, err = o.dialect(&s); err != nil {
-			return nil, fmt.Errorf("provider %s: %w", name, err)
+	if k.settle != nil {
+		if err := k.settle(&o, os.LookupEnv); err != nil {
+			return nil, err
 		}
-		surfaces = append(surfaces, &s)
 	}
-	if o.Key == "" && k.NeedsKey && o.Endpoint == "" {
-		return nil, fmt.Errorf("provider %s: key is missing; set it, or %s in the environment", name, k.KeyEnv)
+	custom := o.custom(k)
+	surfaces, err := k.surfacesOf(&o, custom)
+	if err != nil {
+		return nil, err
 	}
-	if o.MaxInFlight < 0 {
-		return nil, fmt.Errorf("provider %s: max_in_flight %d: want a number of calls, or 0 for no limit", name, o.MaxInFlight)
+	base, err := k.address(&o, surfaces[0].Path)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint %q: %w", o.Endpoint, err)
+	}
+	creds, err := k.credentialsOf(&o, custom)
+	if err != nil {
+		return nil, err
 	}
 	p := &Provider{
 		info: Info{
-			Name: name, Kind: k.Name, Surfaces: surfaces, Makers: k.makers(&o), Cloud: o.cloud(k), Region: o.Region,
+			Name: name, Kind: k.Name, Surfaces: surfaces, Makers: k.makers, Cloud: o.cloud(k), Region: o.Region,
 			Service: o.service(k, name), MaxInFlight: o.MaxInFlight,
 		},
-		kind: k, url: u, fixed: k.fixedHeader(o.Key), allow: k.Allow,
+		kind: k, o: o, base: base, custom: custom, credentials: creds,
+		express:  k == vertex && o.Project == "",
 		idHeader: http.CanonicalHeaderKey(orElse(o.RequestIDHeader, k.RequestIDHeader)),
+	}
+	if custom {
+		p.info.Makers = anyone
+	}
+	for i := range creds {
+		p.info.Credentials = append(p.info.Credentials, creds[i].name)
+		p.info.teams = append(p.info.teams, creds[i].teams)
+		p.info.Caller = p.info.Caller || creds[i].by == nil
+	}
+	for _, s := range surfaces {
+		p.ready(s)
 	}
 	p.transport = newTransport(o)
 	return p, nil
 }
 
+// ready works out what is the same for every request to a surface.
+func (p *Provider) ready(s *Surface) {
+	s.call[0] = p.route(s.Path)
+	s.call[1] = p.route(orElse(s.Stream, s.Path))
+	s.Allow = slices.Concat(p.kind.Allow, s.Allow)
+	s.Override = slices.Concat(p.kind.Override, s.Override)
+	s.fixed = fixedHeader(p.kind.Fixed, s.Headers.Fixed)
+	s.accept = []string{s.Dialect.Framing.Of(s.Format).ContentType()}
+}
+
 // Info describes the provider.
 func (p *Provider) Info() Info { return p.info }
 
-// Close lets go of idle connections.
+// Close lets go of idle connections and of what keeps credentials fresh.
 func (p *Provider) Close() error {
+	var errs []error
+	for _, c := range p.credentials {
+		if c.by != nil {
+			errs = append(errs, c.by.Close())
+		}
+	}
 	p.transport.CloseIdleConnections()
-	return nil
+	return errors.Join(errs...)
 }
 
 // Send posts one attempt, and returns when the answer's headers are there. An
@@ -114,83 +172,67 @@ func (p *Provider) Close() error {
 // whether the request may have arrived.
 func (p *Provider) Send(ctx context.Context, r *Request) (*Answer, error) {
 	p.age(time.Now())
+	s := r.Surface
+	if s == nil {
+		s = p.info.Surfaces[0]
+	}
+	u, err := p.url(r, s)
+	if err != nil {
+		return nil, err
+	}
+	by, err := p.pick(r)
+	if err != nil {
+		return nil, err
+	}
 	out := &outgoing{body: r.Body}
 	req := (&http.Request{
-		Method: http.MethodPost, URL: p.address(r), Host: p.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: p.header(r), Body: out, ContentLength: int64(len(r.Body)), GetBody: out.again,
+		Method: http.MethodPost, URL: u, Host: p.base.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: p.header(r, s), Body: out, ContentLength: int64(len(r.Body)), GetBody: out.again,
 	}).WithContext(ctx)
+	if err := p.prove(ctx, by, req, r.Body, s); err != nil {
+		return nil, err
+	}
 	resp, err := p.transport.RoundTrip(req)
 	if err != nil {
 		out.detach()
 		return nil, p.failure(ctx, err)
 	}
-	out.ReadCloser = resp.Body
-	out.Answer = Answer{
-		Status: resp.StatusCode, Header: resp.Header, Body: (*incoming)(out),
-		UpstreamID: bounded(resp.Header.Get(p.kind.UpstreamID)),
+	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+		by.Refused()
 	}
+	out.ReadCloser = resp.Body
+	out.Answer = Answer{Status: resp.StatusCode, Header: resp.Header, Body: (*incoming)(out), UpstreamID: p.upstreamID(resp.Header)}
 	return &out.Answer, nil
 }
 
-// address is where an attempt is posted.
-func (p *Provider) address(r *Request) *url.URL {
-	s := r.Surface
-	if s == nil {
-		s = p.info.Surfaces[0]
+// prove puts the credential on a request.
+func (p *Provider) prove(ctx context.Context, by cred.Credential, req *http.Request, body []byte, s *Surface) error {
+	if err := by.Put(ctx, req, body); err != nil {
+		return p.unproven(ctx, err)
 	}
-	u := *p.url
-	u.Path = below(u.Path, s.Path)
-	return &u
-}
-
-// below joins an endpoint's path and a path below it. That the endpoint ends with
-// the version, as people copy it from an SDK's settings, is allowed.
-func below(endpoint, path string) string {
-	if strings.HasSuffix(endpoint, "/v1") {
-		path = strings.TrimPrefix(path, "/v1")
-	}
-	return endpoint + path
-}
-
-// makers are those whose state the row's models understand.
-func (k *Kind) makers(o *Options) func(string) []llm.Maker {
-	m := []llm.Maker{k.Maker}
-	if o.Endpoint != "" { // nobody knows what stands there
-		m = []llm.Maker{"*"}
-	}
-	return func(string) []llm.Maker { return m }
-}
-
-// header builds a request's headers: our own, and those of the client that the
-// kind allows. A client's credentials, cookies and hop-by-hop headers never pass,
-// since nothing does that is not listed.
-func (p *Provider) header(r *Request) http.Header {
-	h := make(http.Header, len(p.fixed)+len(p.allow)+2)
-	for _, name := range p.allow {
-		if v := r.Header[name]; len(v) > 0 {
-			h[name] = v
+	if s != nil && s.KeyHeader != "" {
+		if v, ok := req.Header[p.kind.KeyHeader]; ok {
+			delete(req.Header, p.kind.KeyHeader)
+			req.Header[s.KeyHeader] = v
 		}
 	}
-	for name, v := range p.fixed {
-		if _, ok := h[name]; !ok || !p.kind.clientWins(name) {
-			h[name] = v
-		}
-	}
-	if r.Stream {
-		h["Accept"] = acceptStream
-	}
-	if p.idHeader != "" && r.Attempt != "" {
-		h[p.idHeader] = []string{r.Attempt}
-	}
-	return h
+	return nil
 }
 
-var acceptStream = []string{"text/event-stream"}
-
-// bounded keeps an upstream's id from filling our records.
-func bounded(id string) string {
-	if len(id) > 128 {
-		return id[:128]
+// unproven is the error where no credential could be had; nothing was sent.
+func (p *Provider) unproven(ctx context.Context, err error) *llm.Error {
+	if ctx.Err() != nil {
+		return &llm.Error{
+			Class: llm.Canceled, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: 499,
+			Message: "the attempt was given up before a credential of " + p.info.Name + " could be had",
+		}
 	}
-	return id
+	var e *llm.Error
+	if !errors.As(err, &e) {
+		e = &llm.Error{
+			Class: llm.Unauthorized, Blame: llm.BlameCredential, Billed: llm.BilledNo, Status: http.StatusUnauthorized,
+			Message: err.Error(),
+		}
+	}
+	return e
 }

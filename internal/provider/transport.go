@@ -82,15 +82,15 @@ func (p *Provider) failure(ctx context.Context, err error) *llm.Error {
 		e.Message = "the name " + dns.Name + " cannot be resolved"
 	case errors.As(err, &op) && op.Op == "dial":
 		e.Billed = llm.BilledNo
-		e.Message = "no connection to " + p.url.Host
+		e.Message = "no connection to " + p.base.Host
 		if errors.Is(err, syscall.ECONNREFUSED) {
-			e.Message = "connection refused by " + p.url.Host
+			e.Message = "connection refused by " + p.base.Host
 		}
 	case errors.As(err, &timeout) && timeout.Timeout():
 		e.Class, e.Status = llm.TimedOut, http.StatusGatewayTimeout
-		e.Message = "no answer from " + p.url.Host + " in time"
+		e.Message = "no answer from " + p.base.Host + " in time"
 	default:
-		e.Message = "the connection to " + p.url.Host + " broke before an answer came"
+		e.Message = "the connection to " + p.base.Host + " broke before an answer came"
 	}
 	return e
 }
