@@ -44,6 +44,7 @@ type cli struct {
 	Confirm confirmCmd `cmd:"" help:"Book what unknown and estimated entries really were, from a usage export."`
 	Budget  budgetCmd  `cmd:"" help:"Show how every budget stands."`
 	Key     keyCmd     `cmd:"" help:"Create, list and revoke keys."`
+	Env     envCmd     `cmd:"" help:"Print what a client wants in its environment to use Skein."`
 	Demo    demoCmd    `cmd:"" help:"The guided tour: the financial analyst, with a provider failing and the process killed."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 

@@ -13,7 +13,8 @@ type serveCmd struct {
 
 func (serveCmd) Help() string {
 	return `Without a skein.yaml, every provider whose credential is in the environment
-(OPENAI_API_KEY, ANTHROPIC_API_KEY) serves all its models as provider/model.
+(OPENAI_API_KEY, ANTHROPIC_API_KEY, AWS_BEARER_TOKEN_BEDROCK, GEMINI_API_KEY, …)
+serves all its models as provider/model. skein env prints what clients need.
 
 Example:
   skein serve
@@ -30,7 +31,7 @@ func (c *serveCmd) Run(g *globals) error {
 		conf.Listen = c.Listen
 	}
 	if len(conf.Providers) == 0 {
-		return &exitError{exitUsage, fmt.Errorf("there is no %s and no credential in the environment: run `skein init`, or set OPENAI_API_KEY or ANTHROPIC_API_KEY", g.Config)}
+		return &exitError{exitUsage, fmt.Errorf("there is no %s and no credential in the environment: run `skein init`, or set OPENAI_API_KEY or ANTHROPIC_API_KEY, or another provider's", g.Config)}
 	}
 	n, err := node.Open(g.ctx, node.Options{Config: conf, Data: g.Data, Version: build(), Listen: true, Log: g.log})
 	if err != nil {

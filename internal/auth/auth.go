@@ -11,6 +11,7 @@ package auth
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/skein-run/skein/internal/ledger"
 )
@@ -45,9 +46,16 @@ var owner = &Principal{Org: DefaultOrg, Role: Admin}
 // everything in the default org.
 func Owner() *Principal { return owner }
 
-// MayUse reports whether the principal may use a model by that name.
+// MayUse reports whether the principal may use a model by that name. A * in what it
+// may use stands for anything.
 func (p *Principal) MayUse(model string) bool {
-	return len(p.Models) == 0 || slices.Contains(p.Models, model)
+	if len(p.Models) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(p.Models, func(m string) bool {
+		before, after, star := strings.Cut(m, "*")
+		return m == model || star && len(model) >= len(before)+len(after) && strings.HasPrefix(model, before) && strings.HasSuffix(model, after)
+	})
 }
 
 // Admin reports whether the principal may administer its org.

@@ -34,8 +34,15 @@ func (g *Guard) Check(r *http.Request) (*Principal, error) {
 		return Owner(), nil
 	}
 	text := Credential(r)
-	if text == "" {
+	switch {
+	case text == "":
 		return nil, ErrMissing
+	case strings.HasPrefix(text, prefix):
+	case isSigned(r):
+		if _, err := g.Keys.signer(r); err != nil {
+			return nil, err // nobody's body is read in vain
+		}
+		return nil, ErrSigned
 	}
 	return g.Keys.Check(text)
 }
@@ -49,8 +56,8 @@ func Local(ctx context.Context) context.Context {
 }
 
 // Credential is what r shows as its key, from wherever a served format puts one:
-// the Authorization, x-api-key and api-key headers, and the key parameter of the
-// query. Clients send several at times; the first that looks like a Skein key
+// the Authorization, x-api-key, api-key (Azure) and x-goog-api-key headers, and the
+// key parameter of the query. Clients send several at times; the first that looks like a Skein key
 // counts, else the first.
 func Credential(r *http.Request) string {
 	var first string
@@ -58,7 +65,7 @@ func Credential(r *http.Request) string {
 	if scheme, rest, ok := strings.Cut(bearer, " "); ok && strings.EqualFold(scheme, "Bearer") {
 		bearer = strings.TrimSpace(rest)
 	}
-	for _, c := range [...]string{bearer, r.Header.Get("X-Api-Key"), r.Header.Get("Api-Key")} {
+	for _, c := range [...]string{bearer, r.Header.Get("X-Api-Key"), r.Header.Get("Api-Key"), r.Header.Get("X-Goog-Api-Key")} {
 		if strings.HasPrefix(c, prefix) {
 			return c
 		}

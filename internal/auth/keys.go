@@ -95,7 +95,12 @@ func (k *Keys) Check(text string) (*Principal, error) {
 	if e == nil || subtle.ConstantTimeCompare(hash[:], e.hash[:]) != 1 {
 		return nil, ErrUnknown
 	}
-	switch e.key.Status(k.o.Now()) {
+	return e.active(k.o.Now())
+}
+
+// active is whose a key is that was proved.
+func (e *entry) active(now time.Time) (*Principal, error) {
+	switch e.key.Status(now) {
 	case "revoked":
 		return nil, ErrRevoked
 	case "expired":

@@ -79,9 +79,12 @@ func (s *State) broke(e Event, now time.Time, cmds []Command) []Command {
 	}
 	s.shown = false
 	s.tell(err)
-	if bars(err) {
+	switch again := e.Again && s.why == nil; {
+	case again: // with another credential
+		s.next--
+	case bars(err):
 		s.bar(s.candidate)
-	} else {
+	default:
 		s.retry = true
 	}
 	settle := Command{Do: Settle, Attempt: s.attempt, Candidate: s.candidate, Err: err}

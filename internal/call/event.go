@@ -22,7 +22,7 @@ const (
 	Answered                          // the attempt's headers are there, and good
 	FirstContent                      // the first text, thinking, tool call or refusal
 	Stalled                           // a limit of the attempt passed: Err
-	Broke                             // the attempt ended without its proper end: Err, Progress
+	Broke                             // the attempt ended without its proper end: Err, Progress; Again: the same candidate may do better at once
 	Ended                             // the attempt ended properly: Progress
 	Gone                              // the client went away
 	Settled                           // the last settlement is over, whether or not it could be made durable

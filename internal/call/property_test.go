@@ -181,7 +181,7 @@ func TestEveryCallEndsInOrder(t *testing.T) {
 				step(call.Event{Kind: call.Ended, Progress: p})
 			default:
 				j.open = 0
-				step(call.Event{Kind: call.Broke, Err: fault(), Progress: p})
+				step(call.Event{Kind: call.Broke, Err: fault(), Again: rapid.Bool().Draw(t, "again"), Progress: p})
 			}
 		}
 		if j.ends != 1 {

@@ -75,7 +75,7 @@ func (s *script) event(t *testing.T, d *datadriven.TestData) string {
 	case "stalled":
 		e = call.Event{Kind: call.Stalled, Err: &llm.Error{Class: llm.TimedOut}}
 	case "broke":
-		e = call.Event{Kind: call.Broke, Err: s.err(t, d), Progress: &llm.Progress{}}
+		e = call.Event{Kind: call.Broke, Err: s.err(t, d), Again: d.HasArg("again"), Progress: &llm.Progress{}}
 	case "ended":
 		e = call.Event{Kind: call.Ended, Progress: &llm.Progress{}}
 	case "gone":
@@ -100,7 +100,7 @@ func (s *script) event(t *testing.T, d *datadriven.TestData) string {
 // run plays a whole call whose surroundings are kind, but for what happens to the
 // attempts: a=overloaded,ok says how those at candidate a end, in turn.
 //
-//	ok, or a class: before any content · content:<class>: after it · stall, content:stall: silence
+//	ok, or a class: before any content · again:<class>: and the candidate may do better · content:<class>: after it · stall, content:stall: silence
 func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	outcomes := map[uint16][]string{}
 	var order []uint16
@@ -161,6 +161,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 // ending is how an attempt goes on once it is open.
 func ending(outcome string) []call.Event {
 	var es []call.Event
+	outcome, again := strings.CutPrefix(outcome, "again:") // another credential may do
 	class, after := strings.CutPrefix(outcome, "content:")
 	if after || outcome == "ok" {
 		es = append(es, call.Event{Kind: call.Answered}, call.Event{Kind: call.FirstContent})
@@ -177,7 +178,7 @@ func ending(outcome string) []call.Event {
 		return append(es, call.Event{Kind: call.Stalled, Err: &llm.Error{Class: llm.TimedOut}},
 			call.Event{Kind: call.Broke, Err: &llm.Error{Class: llm.Canceled}, Progress: p})
 	}
-	return append(es, call.Event{Kind: call.Broke, Err: &llm.Error{Class: llm.ErrorClass(class)}, Progress: p})
+	return append(es, call.Event{Kind: call.Broke, Err: &llm.Error{Class: llm.ErrorClass(class)}, Again: again, Progress: p})
 }
 
 func (s *script) print(cmds []call.Command, end string) string {

@@ -24,6 +24,7 @@ type attempt struct {
 	codec  wire.Codec        // of it
 	begun  bool              // counted by the deployment's health
 	probe  bool
+	key    int // which of the provider's credentials
 	opened bool
 	sent   bool // the upstream may have got the request
 	left   bool // we gave it up, and it may go on without us
@@ -84,7 +85,22 @@ func (r *run) open(c call.Command) call.Event {
 	if r.ctx.Err() != nil || errors.Is(err, errSink) {
 		r.feed(call.Event{Kind: call.Gone})
 	}
-	return call.Event{Kind: call.Broke, Err: r.asError(err), Progress: &a.progress}
+	e := r.asError(err)
+	return call.Event{Kind: call.Broke, Err: e, Again: r.another(e), Progress: &a.progress}
+}
+
+// another reports whether the same deployment may do with another credential what
+// it refused with this one.
+func (r *run) another(err *llm.Error) bool {
+	dep := r.at.dep
+	switch blamed(err) {
+	case llm.BlameCredential, llm.BlameQuota:
+	default:
+		return false
+	}
+	r.d.mu.Lock()
+	defer r.d.mu.Unlock()
+	return dep.another(r.c.Cause.Team, r.at.key, r.d.now())
 }
 
 // errSink: the client did not take what it was given.
@@ -97,7 +113,10 @@ func (r *run) exchange(ctx context.Context) error {
 		return err // while its record was written
 	}
 	a.sent = true
-	req := provider.Request{Attempt: a.id, Body: a.body, Stream: r.facts.Stream, Surface: a.on, Upstream: a.dep.upstream}
+	req := provider.Request{Attempt: a.id, Body: a.body, Stream: r.facts.Stream, Surface: a.on, Upstream: a.dep.upstream, Betas: r.facts.Betas}
+	if n := a.dep.info.Credentials; a.key < len(n) {
+		req.Credential = n[a.key]
+	}
 	if h, ok := r.c.Source.(interface{ Header() http.Header }); ok {
 		req.Header = h.Header()
 	}
@@ -132,9 +151,20 @@ func (r *run) refusal(ans *provider.Answer) error {
 		}
 	}
 	if e := r.at.codec.DecodeError(ans.Status, ans.Header, body, r.at.on.Dialect); e != nil {
-		return e
+		return dep.callers(e)
 	}
 	return r.malformed(fmt.Errorf("status %d with %s where a stream was asked for", ans.Status, ans.Header.Get("Content-Type")))
+}
+
+// callers is an error at a deployment that is asked with the caller's own credential:
+// what was refused, or used up, is the caller's, and says nothing of the deployment.
+func (dep *deployment) callers(e *llm.Error) *llm.Error {
+	if b := blamed(e); !dep.info.Caller || b != llm.BlameCredential && b != llm.BlameQuota {
+		return e
+	}
+	own := *e
+	own.Blame = llm.BlameKey
+	return &own
 }
 
 func (r *run) malformed(err error) *llm.Error {

@@ -31,6 +31,7 @@ type Call struct {
 	Deadline time.Time // the caller's; zero where it has none
 	Source   Source
 	Sink     Sink
+	Seals    Seals // for this caller; nil: ids pass as they are
 	// Settle commits the entry of the call's last attempt with whatever the caller
 	// wants in the same batch, and returns when all of it is durable. It is called
 	// once for each call, also for one that failed before any attempt; its context
@@ -40,7 +41,9 @@ type Call struct {
 
 // Source gives each attempt its request. One that also has the method
 // Header() http.Header offers its client's headers; a provider takes those of
-// them that its kind allows.
+// them that its kind allows. One with Request() (*llm.Request, error) can show its
+// request decoded, which nobody changes; it is asked for only where the request
+// cannot pass as it is.
 type Source interface {
 	Facts() *wire.Facts
 	// Body is the request as t wants it, and what it loses on the way. The slice is
@@ -81,6 +84,7 @@ type Receipt struct {
 	OutputCap  int64 // set where Skein lowered it
 	Lossy      []wire.Loss
 	Cost       string // "0.00123 USD"; empty while it is not known
+	Usage      llm.Usage
 }
 
 // Settlement is the end of a call's last attempt, before it is durable.

@@ -19,7 +19,7 @@ const maxKept = 1 << 20
 // come, and is kept in terminal.
 func (r *run) readStream(ans *provider.Answer) error {
 	a := &r.at
-	same := a.on.Format == r.want
+	same := r.passes()
 	o := wire.FrameOptions{Events: !same, HideUsage: !r.as.StreamUsage, Framing: r.as.Framing, Seal: r.as.Seal}
 	if same && r.as.Model != a.dep.upstream {
 		o.Model = r.as.Model
@@ -123,7 +123,7 @@ func (r *run) pass(b []byte, events []llm.Event) error {
 
 // finish hands the end over: the entry is durable.
 func (r *run) finish() {
-	same := r.at.on.Format == r.want
+	same := r.passes()
 	if !r.facts.Stream {
 		var err error
 		switch {

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"slices"
 	"strconv"
 	"time"
 
@@ -9,7 +8,6 @@ import (
 	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/price"
-	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/wire"
 )
 
@@ -38,6 +36,8 @@ func (r *run) outputBound() int64 {
 // somebody stated it.
 func (r *run) outputWanted(dep *deployment, input int64) (n int64, stated bool) {
 	switch {
+	case r.op != llm.Generate:
+		return 0, false
 	case r.facts.MaxOutput > 0:
 		n, stated = r.facts.MaxOutput, true
 	case r.m.outputCap > 0:
@@ -64,11 +64,15 @@ func (r *run) hold(c *call.Command) call.Event {
 	a.id = r.c.ID + "/" + strconv.Itoa(c.Attempt)
 	a.on = r.surface(dep)
 	a.codec = r.d.o.Codecs(a.on.Format)
+	r.as.Seal = nil
+	if r.c.Seals != nil && a.on.Format == r.want && Keeps(r.want) { // what is put into another format is kept nowhere
+		r.as.Seal = r.seal
+	}
 	t := wire.Target{
 		Format: a.on.Format, Dialect: a.on.Dialect, Upstream: dep.upstream, MaxOutput: dep.maxOutput,
-		LossyOK: r.m.lossyOK && r.loses(dep),
+		LossyOK: r.m.lossyOK && r.loses(dep), Model: dep.facts, Betas: f.Betas, IDs: r.ids,
 	}
-	body, losses, err := r.c.Source.Body(&t) // to be weighed; the cap comes later
+	body, losses, err := r.request(&t) // to be weighed; the cap comes later
 	if err != nil {
 		return r.unfit(err)
 	}
@@ -79,7 +83,7 @@ func (r *run) hold(c *call.Command) call.Event {
 	if cards := r.d.o.Cards; cards != nil {
 		a.card, _ = cards.Card(dep.name, now)
 	}
-	if b := r.d.o.Budget; b != nil {
+	if b := r.d.o.Budget; b != nil && r.op != llm.Count { // which costs nothing
 		bound := a.card.AppendBound(r.charges[:0], a.ask(f, 0))
 		ask := Ask{
 			ID: a.id, Cause: &r.c.Cause, Model: r.m.name, Fixed: bound.Fixed,
@@ -95,7 +99,7 @@ func (r *run) hold(c *call.Command) call.Event {
 			return call.Event{Kind: call.Refused, Err: refused}
 		}
 		a.grant = grant
-		if grant.Hard {
+		if grant.Hard && r.op == llm.Generate {
 			a.cap = grant.Tokens
 		}
 	}
@@ -103,9 +107,9 @@ func (r *run) hold(c *call.Command) call.Event {
 		r.giveBack()
 		return call.Event{Kind: call.Refused, Err: r.asError(errSink)}
 	}
-	if a.grant.Hard || f.MaxOutput == 0 && stated {
+	if r.op == llm.Generate && (a.grant.Hard || f.MaxOutput == 0 && stated) {
 		t.OutputCap = a.cap
-		if body, losses, err = r.c.Source.Body(&t); err != nil {
+		if body, losses, err = r.request(&t); err != nil {
 			r.giveBack()
 			return r.unfit(err)
 		}
@@ -135,38 +139,6 @@ func (r *run) unfit(err error) call.Event {
 	return call.Event{Kind: call.Refused, Err: e, Again: true}
 }
 
-// surface picks the API of a deployment that serves the call: the client's own
-// format where it is spoken there, else the first that is not known to lose some of
-// the request's meaning, else the first.
-func (r *run) surface(dep *deployment) *provider.Surface {
-	var first, keeps *provider.Surface
-	for _, s := range dep.surfaces {
-		switch {
-		case s.Format.Operation() != r.facts.Format.Operation():
-		case s.Format == r.facts.Format:
-			return s
-		default:
-			if first == nil {
-				first = s
-			}
-			if keeps == nil && !slices.Contains(r.lossyAt, s.Format) {
-				keeps = s
-			}
-		}
-	}
-	if keeps != nil {
-		return keeps
-	}
-	return first
-}
-
-// loses reports whether the deployment has no API that keeps all of the request's
-// meaning.
-func (r *run) loses(dep *deployment) bool {
-	s := r.surface(dep)
-	return s != nil && s.Format != r.facts.Format && slices.Contains(r.lossyAt, s.Format)
-}
-
 func (r *run) giveBack() {
 	if g := &r.at.grant; g.ID != "" {
 		r.d.o.Budget.Return(r.d.now(), g)
@@ -177,7 +149,7 @@ func (r *run) giveBack() {
 // record writes what the attempt may cost at most, so that it can be explained
 // after a crash.
 func (r *run) record(c *call.Command) call.Event {
-	if r.d.o.Journal == nil {
+	if r.d.o.Journal == nil || r.op == llm.Count {
 		if c.Wait {
 			return call.Event{Kind: call.Recorded}
 		}

@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"time"
+
 	"github.com/skein-run/skein/internal/route"
 )
 
@@ -25,7 +27,7 @@ func (d *Dispatcher) Models() []ModelInfo {
 			for _, s := range dep.surfaces {
 				info.Formats = append(info.Formats, s.Format)
 			}
-			c := dep.candidate(false)
+			c := dep.candidate("", now)
 			if reason := route.Standing(&c, now); reason != 0 {
 				info.State = reason.String()
 			}
@@ -36,11 +38,12 @@ func (d *Dispatcher) Models() []ModelInfo {
 	return out
 }
 
-// candidate is the deployment as route sees it, under Dispatcher.mu; loses: it
-// cannot carry all that the request means.
-func (dep *deployment) candidate(loses bool) route.Candidate {
+// candidate is the deployment as route sees it for a team, under Dispatcher.mu.
+func (dep *deployment) candidate(team string, now time.Time) route.Candidate {
+	key := dep.pick(team, now)
+	quota, credential := dep.rests(key)
 	return route.Candidate{
-		Makers: dep.makers, Context: dep.context, Loses: loses,
-		Full: dep.slots.Full(), Health: &dep.health, Credential: dep.credential, Quota: dep.quota,
+		Makers: dep.makers, Context: dep.context, NoCredential: key < 0,
+		Full: dep.slots.Full(), Health: &dep.health, Credential: credential, Quota: quota,
 	}
 }

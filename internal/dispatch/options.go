@@ -37,6 +37,12 @@ type Setup struct {
 	AnyModel bool
 	// Facts says what is known of an upstream model; nil: nothing is.
 	Facts func(kind, upstream string) ModelFacts
+	// Upstreams lists the upstream models that are known of a kind of provider, for
+	// the list of models; nil: none are.
+	Upstreams func(kind string) []string
+	// Homes says, with AnyModel, which providers serve a model that is asked for by
+	// its upstream name alone, the first one first; nil: none do.
+	Homes func(upstream string) (providers []string)
 }
 
 // ModelFacts is what the catalog knows of an upstream model. Zero is unknown.
@@ -46,17 +52,31 @@ type ModelFacts struct {
 	// MarkedCache: what it keeps of a prompt, and bills as written to its cache, is
 	// what the request marks.
 	MarkedCache bool
+	// Model is what decides how a request to it is spelled.
+	Model wire.Model
 }
 
-// ModelOptions is a name that clients ask for, as skein.yaml has it.
+// ModelOptions is a name that clients ask for, as skein.yaml has it. A name with a *
+// is a pattern, for every name that fits and is no model of its own; in the upstream
+// names of its deployments, * is what the * stood for, and an upstream that is * alone
+// is the name as asked for, from the last / before the pattern's * on.
 type ModelOptions struct {
-	Policy      string              `yaml:"policy,omitempty"` // priority (the default): in the order listed
+	Aliases     []string            `yaml:"aliases,omitempty"` // other names for it
+	Policy      string              `yaml:"policy,omitempty"`  // priority (the default): in the order listed
 	Deployments []DeploymentOptions `yaml:"deployments"`
 	// OutputCap is the most output tokens of an answer whose request states none.
 	OutputCap int64 `yaml:"output_cap,omitempty"`
 	// Lossy is "refuse" (the default) or "allow": whether a request may go to a
 	// deployment that cannot carry all of its meaning.
 	Lossy string `yaml:"lossy,omitempty"`
+	// Dialect is "native", where answers in the client's format pass as the provider
+	// spells them, or "standard", where they are written anew as the format's
+	// specification has it. Default: native where all deployments that speak the
+	// client's format do it in the same way.
+	Dialect string `yaml:"dialect,omitempty"`
+	// State says what becomes of a request that carries another maker's reasoning:
+	// "refuse" (the default), or "strip", which takes the reasoning out and says so.
+	State string `yaml:"state,omitempty"`
 
 	Deadline     time.Duration `yaml:"deadline,omitempty"`      // of a call; default 10m
 	FirstContent time.Duration `yaml:"first_content,omitempty"` // of a streamed attempt; default 90s

@@ -112,6 +112,7 @@ func (r *run) endAttempt(e *ledger.Entry, err *llm.Error, cost money.Amount) {
 		a.rec.Error = err.Message
 	}
 	r.rec.Attempts = append(r.rec.Attempts, a.rec)
+	r.receipt.Usage = a.progress.Usage
 	r.receipt.Attempts, r.receipt.Deployment, r.receipt.Cost = len(r.rec.Attempts), a.dep.name, costText(r.cost)
 }
 

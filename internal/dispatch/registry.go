@@ -13,15 +13,17 @@ import (
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/route"
+	"github.com/skein-run/skein/internal/wire"
 )
 
 // world is one setup, ready for use. It does not change.
 type world struct {
-	setup  Setup
-	models map[string]*model
-	names  []string // of models, sorted
-	others sync.Map // name → *model, with Setup.AnyModel
-	count  atomic.Int64
+	setup    Setup
+	models   map[string]*model // aliases too
+	names    []string          // of models, sorted
+	patterns []pattern         // the one that says most first
+	others   sync.Map          // name → *model: of patterns, and with Setup.AnyModel
+	count    atomic.Int64
 }
 
 // mostOthers bounds the names that clients can make us remember.
@@ -34,6 +36,8 @@ type model struct {
 	deployments []*deployment
 	outputCap   int64
 	lossyOK     bool
+	strip       bool                // reasoning that no deployment understands is taken out
+	standard    map[llm.Format]bool // answers in that format are written anew
 	config      call.Config
 }
 
@@ -47,9 +51,11 @@ type deployment struct {
 	send      Upstream
 
 	markedCache bool // it writes a cache for what is marked only
+	facts       wire.Model
 	info        provider.Info
 	surfaces    []*provider.Surface // the preferred one first
 	makers      []llm.Maker         // whose opaque state it understands
+	oneKey      bool                // there is one credential, for everybody
 	*standing
 }
 
@@ -60,11 +66,10 @@ type standing struct {
 	inputPerMille atomic.Int64
 
 	// Under Dispatcher.mu:
-	slots      limit.Slots
-	waiting    map[limit.Ticket]chan struct{}
-	health     route.Health
-	quota      *limit.Cooldown
-	credential *limit.Cooldown
+	slots   limit.Slots
+	waiting map[limit.Ticket]chan struct{}
+	health  route.Health
+	keys    []key // the provider's credentials, the first one first
 }
 
 // build makes a world of a setup, or says everything that is wrong with it. What
@@ -73,6 +78,12 @@ func (d *Dispatcher) build(s Setup) (*world, error) {
 	w := &world{setup: s, models: map[string]*model{}}
 	var wrong []error
 	for name, o := range s.Models {
+		if strings.Contains(name, "*") {
+			p, err := d.pattern(w, name, o)
+			wrong = append(wrong, err)
+			w.patterns = append(w.patterns, p)
+			continue
+		}
 		m, err := d.model(w, name, o)
 		if err != nil {
 			wrong = append(wrong, err)
@@ -81,6 +92,9 @@ func (d *Dispatcher) build(s Setup) (*world, error) {
 		w.models[name] = m
 		w.names = append(w.names, name)
 	}
+	wrong = append(wrong, w.addAliases())
+	w.sortPatterns()
+	wrong = slices.DeleteFunc(wrong, func(e error) bool { return e == nil })
 	slices.Sort(w.names)
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return w, errors.Join(wrong...)
@@ -104,6 +118,16 @@ func (d *Dispatcher) model(w *world, name string, o ModelOptions) (*model, error
 	default:
 		bad("lossy %q: want refuse or allow", o.Lossy)
 	}
+	switch o.State {
+	case "", "refuse":
+	case "strip":
+		m.strip = true
+	default:
+		bad("state %q: want refuse or strip", o.State)
+	}
+	if o.Dialect != "" && o.Dialect != "native" && o.Dialect != "standard" {
+		bad("dialect %q: want native or standard", o.Dialect)
+	}
 	if o.OutputCap < 0 {
 		bad("output_cap %d: want a number of tokens", o.OutputCap)
 	}
@@ -121,6 +145,7 @@ func (d *Dispatcher) model(w *world, name string, o ModelOptions) (*model, error
 			m.deployments = append(m.deployments, dep)
 		}
 	}
+	m.standard = standards(o.Dialect, m.deployments)
 	return m, errors.Join(wrong...)
 }
 
@@ -139,7 +164,7 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 		name: o.Called(info.Region), upstream: o.Upstream, region: o.Region, context: o.Context, maxOutput: o.MaxOutput,
 		send: up, info: info, makers: info.MakersOf(o.Upstream),
 	}
-	for _, s := range info.SurfacesOf(o.Upstream) {
+	for _, s := range surfacesAt(up, o.Upstream) {
 		if d.o.Codecs(s.Format) != nil {
 			dep.surfaces = append(dep.surfaces, s)
 		}
@@ -158,7 +183,7 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 		if dep.maxOutput == 0 {
 			dep.maxOutput = f.MaxOutput
 		}
-		dep.markedCache = f.MarkedCache
+		dep.markedCache, dep.facts = f.MarkedCache, f.Model
 	}
 	group := o.QuotaGroup
 	if group == "" {
@@ -168,7 +193,8 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 	if most == 0 {
 		most = info.MaxInFlight
 	}
-	dep.standing = d.standing(dep.name, group, o.Provider, most)
+	dep.oneKey = len(info.Credentials) == 0 || len(info.Credentials) == 1 && len(info.CredentialsOf("")) == 1
+	dep.standing = d.standing(dep.name, group, o.Provider, info.Credentials, most)
 	return dep, nil
 }
 
@@ -192,8 +218,9 @@ func Name(provider, upstream, region string) string {
 	return provider + "/" + upstream + "@" + region
 }
 
-// standing finds what is known of a deployment, a quota group and a credential.
-func (d *Dispatcher) standing(name, group, credential string, most int) *standing {
+// standing finds what is known of a deployment, its quota group and the provider's
+// credentials, each of which has a quota of its own.
+func (d *Dispatcher) standing(name, group, provider string, credentials []string, most int) *standing {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	st := d.standings[name]
@@ -202,8 +229,14 @@ func (d *Dispatcher) standing(name, group, credential string, most int) *standin
 		d.standings[name] = st
 	}
 	st.slots.Max = most
-	st.quota = cooldown(d.quotas, group)
-	st.credential = cooldown(d.credentials, credential)
+	keys := []key{{cooldown(d.quotas, group), cooldown(d.credentials, provider)}}
+	if len(credentials) > 1 {
+		keys = keys[:0]
+		for _, c := range credentials {
+			keys = append(keys, key{cooldown(d.quotas, group+"|"+c), cooldown(d.credentials, provider+"|"+c)})
+		}
+	}
+	st.keys = keys
 	return st
 }
 
@@ -214,26 +247,4 @@ func cooldown(of map[string]*limit.Cooldown, name string) *limit.Cooldown {
 		of[name] = c
 	}
 	return c
-}
-
-// find is the model of a name; nil where there is none.
-func (d *Dispatcher) find(w *world, name string) *model {
-	if m := w.models[name]; m != nil || !w.setup.AnyModel {
-		return m
-	}
-	if m, ok := w.others.Load(name); ok {
-		return m.(*model)
-	}
-	prov, upstream, ok := strings.Cut(name, "/")
-	if !ok || upstream == "" || w.setup.Providers[prov] == nil || w.count.Load() >= mostOthers {
-		return nil
-	}
-	m, err := d.model(w, name, ModelOptions{Deployments: []DeploymentOptions{{Provider: prov, Upstream: upstream}}})
-	if err != nil {
-		return nil
-	}
-	if _, had := w.others.LoadOrStore(name, m); !had {
-		w.count.Add(1)
-	}
-	return m
 }

@@ -32,6 +32,7 @@ type run struct {
 	timer   *time.Timer
 	settled chan error
 	durable func(int64, error) // sends to settled
+	seal    func(string) string
 }
 
 // serving is what belongs to the call that is served.
@@ -41,11 +42,15 @@ type serving struct {
 	m     *model
 	c     Call
 	facts *wire.Facts
+	op    llm.Operation
 	as    *wire.Answer
 	want  llm.Format // the sink's; "" for events
 	codec wire.Codec // of it
 
 	at     attempt       // the latest
+	keeper string        // the deployment that keeps what the request goes on from; "" where any will do
+	ids    []string      // its own ids of the request's StateIDs
+	strip  bool          // the reasoning of makers that nobody here understands is taken out
 	opened bool          // the sink was
 	shown  bool          // content was passed on
 	whole  *llm.Response // an unstreamed answer, decoded
@@ -87,6 +92,7 @@ func newRun(d *Dispatcher) *run {
 	r := &run{d: d, settled: make(chan error, 1)}
 	r.timer = time.AfterFunc(time.Hour, r.tick)
 	r.timer.Stop()
+	r.seal = r.sealAs
 	r.durable = func(_ int64, err error) { r.settled <- err }
 	return r
 }
@@ -94,6 +100,15 @@ func newRun(d *Dispatcher) *run {
 // serve runs a call from its admission to its end.
 func (r *run) serve(ctx context.Context, w *world, m *model, c Call) (*CallRecord, error) {
 	r.begun(ctx, w, m, c)
+	if refused := r.continues(); refused != nil {
+		r.over()
+		return nil, atDoor(&c, refused)
+	}
+	if r.op == llm.Count && !r.counts() {
+		rec, err := r.count()
+		r.over()
+		return rec, err
+	}
 	r.feed(call.Event{Kind: call.Admitted, Until: c.Deadline, Streamed: r.facts.Stream, Unseen: r.unseen()})
 	for !r.done() {
 		r.wait()
@@ -184,6 +199,7 @@ func (r *run) wait() {
 func (r *run) begun(ctx context.Context, w *world, m *model, c Call) {
 	r.ctx, r.w, r.m, r.c = ctx, w, m, c
 	r.facts, r.as, r.want = c.Source.Facts(), c.Sink.Answer(), c.Sink.Format()
+	r.op = r.facts.Format.Operation()
 	if r.want != "" {
 		r.codec = r.d.o.Codecs(r.want)
 	}

@@ -20,7 +20,9 @@ func (r *run) settle(c call.Command) call.Event {
 	var entry *ledger.Entry
 	var back *refund
 	if c.Attempt > 0 {
-		entry, back = r.book(c.Err)
+		if entry, back = r.book(c.Err); r.op == llm.Count {
+			entry = nil // it is told in the call's record, and costs nothing
+		}
 	}
 	if !c.Last {
 		r.d.later(entry, r.w.setup.Revision, back)
@@ -74,7 +76,7 @@ func (r *run) book(err *llm.Error) (e *ledger.Entry, back *refund) {
 	e.ConsumedFrom, e.ConsumedTo, e.BookedAt = a.rec.Started, a.rec.Ended, now
 	usage, source := r.usage(err)
 	e.Charges = []price.Charge{}
-	if a.sent {
+	if a.sent && r.op != llm.Count {
 		e.Charges = a.card.Rate(price.UsageReadings(usage, source), price.UsageOptions(usage))
 	}
 	if source == price.Estimated {
@@ -96,7 +98,7 @@ func (r *run) book(err *llm.Error) (e *ledger.Entry, back *refund) {
 		back = &refund{d: r.d, grant: *g, spent: cost.Add(e.Doubt)}
 		*g = Grant{}
 	}
-	if source == price.Reported {
+	if source == price.Reported && r.op == llm.Generate {
 		a.dep.learn(r.facts, a.text, usage.InputTokens())
 	}
 	r.cost = r.cost.Add(cost)

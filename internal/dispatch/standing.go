@@ -16,6 +16,9 @@ import (
 func (r *run) choose(c *call.Command) call.Event {
 	d, now := r.d, r.d.now()
 	req := route.Request{Bindings: r.facts.Bindings, Input: r.facts.TextBytes / bytesPerToken, LossyOK: r.m.lossyOK}
+	if r.strip {
+		req.Bindings = nil
+	}
 	if c.Longer {
 		req.LongerThan = r.m.deployments[c.Candidate].context
 	}
@@ -26,10 +29,12 @@ func (r *run) choose(c *call.Command) call.Event {
 		d.mu.Unlock()
 		return call.Event{Kind: call.Chosen, Err: errRetries}
 	}
-	for _, dep := range r.m.deployments {
-		r.candidates = append(r.candidates, dep.candidate(r.loses(dep)))
+	r.judge(&req, now)
+	if r.m.strip && len(req.Bindings) > 0 && r.bound() {
+		r.strip, req.Bindings = true, nil
+		r.candidates, r.choices = r.candidates[:0], r.choices[:0]
+		r.judge(&req, now)
 	}
-	r.choices = route.Choose(r.m.policy, &req, r.candidates, now, r.choices)
 	d.mu.Unlock()
 
 	e := call.Event{Kind: call.Chosen, Chance: d.o.Chance()}
@@ -53,6 +58,19 @@ func (r *run) choose(c *call.Command) call.Event {
 	return e
 }
 
+// judge has route choose among the deployments, under d.mu.
+func (r *run) judge(req *route.Request, now time.Time) {
+	for _, dep := range r.m.deployments {
+		c := dep.candidate(r.c.Cause.Team, now)
+		c.Loses, c.Elsewhere = r.loses(dep), r.keeper != "" && r.keeper != dep.name
+		if !dep.has(r.op) {
+			c.Lacks = r.op
+		}
+		r.candidates = append(r.candidates, c)
+	}
+	r.choices = route.Choose(r.m.policy, req, r.candidates, now, r.choices)
+}
+
 var errRetries = &llm.Error{
 	Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: http.StatusServiceUnavailable, RetryAfter: time.Second,
 	Message: "no deployment answers, and enough calls are trying again already",
@@ -73,19 +91,32 @@ func (r *run) nothing(until, now time.Time) *llm.Error {
 		}
 		return true
 	}
+	unable := []route.Reason{route.NoAnswers, route.NoEmbeddings, route.NoCounting, route.KeptElsewhere, route.OtherState, route.TooShort, route.Loss, route.QuotaRests}
 	switch {
-	case all(route.OtherState):
+	case all(route.NoCredential):
+		e.Class, e.Blame, e.Status = llm.Forbidden, llm.BlameKey, http.StatusForbidden
+		e.Message = fmt.Sprintf("no deployment of the model %s has a credential for this key's team; its operator can add one", r.m.name)
+		return e
+	case all(unable[:3]...):
+		e.Class, e.Blame, e.Status, e.Param = llm.BadRequest, llm.BlameRequest, http.StatusBadRequest, "model"
+		e.Message = fmt.Sprintf("the model %s cannot do this: %s: %s", r.m.name, r.m.deployments[r.choices[0].Candidate].name, r.choices[0].Reason)
+		return e
+	case all(unable[:4]...):
 		e.Class, e.Blame, e.Status = llm.BadRequest, llm.BlameRequest, http.StatusBadRequest
-		e.Message = fmt.Sprintf("the request carries state of %v (signed thinking or the like) that no deployment of the model %s understands; take it out, or ask for another model",
+		e.Message = fmt.Sprintf("what the request goes on from is kept by the deployment %s, which the model %s does not have; ask for a model that has it, or send the whole conversation", r.keeper, r.m.name)
+		return e
+	case all(unable[:5]...):
+		e.Class, e.Blame, e.Status = llm.BadRequest, llm.BlameRequest, http.StatusBadRequest
+		e.Message = fmt.Sprintf("the request carries state of %v (signed thinking or the like) that no deployment of the model %s understands; take it out, ask for another model, or set `state: strip` on this one",
 			r.facts.Bindings, r.m.name)
 		return e
-	case all(route.OtherState, route.TooShort):
+	case all(unable[:6]...):
 		e.Class, e.Blame, e.Status, e.Code = llm.ContextOverflow, llm.BlameRequest, http.StatusBadRequest, "context_length_exceeded"
 		e.Message = fmt.Sprintf("the request is too long for every deployment of the model %s", r.m.name)
 		return e
-	case all(route.OtherState, route.TooShort, route.Loss):
+	case all(unable[:7]...):
 		return r.lossy
-	case all(route.OtherState, route.TooShort, route.Loss, route.QuotaRests):
+	case all(unable...):
 		e.Class, e.Blame, e.Status = llm.RateLimited, llm.BlameQuota, http.StatusTooManyRequests
 	}
 	if until.After(now) {
@@ -141,7 +172,7 @@ func (r *run) begin(dep *deployment, now time.Time) call.Event {
 		r.d.free(dep, now)
 		return call.Event{Kind: call.SlotDenied, Err: r.full(dep)}
 	}
-	r.at = attempt{dep: dep, begun: true, probe: probe}
+	r.at = attempt{dep: dep, begun: true, probe: probe, key: max(dep.pick(r.c.Cause.Team, now), 0)}
 	return call.Event{Kind: call.SlotGiven}
 }
 
@@ -179,23 +210,24 @@ func (d *Dispatcher) observe(a *attempt, err *llm.Error) {
 	defer d.mu.Unlock()
 	a.begun = false
 	outcome := route.Neutral
+	quota, credential := dep.rests(a.key)
 	switch blamed(err) {
 	case "":
 		outcome = route.Worked
-		dep.quota.Clear()
-		dep.credential.Clear()
+		quota.Clear()
+		credential.Clear()
 	case llm.BlameCredential:
 		after := err.RetryAfter
 		if err.Class == llm.QuotaExhausted {
 			after = max(after, time.Minute) // waiting a little does not mend it
 		}
-		dep.credential.Rest(after, now)
+		credential.Rest(after, now)
 	case llm.BlameQuota:
-		dep.quota.Rest(err.RetryAfter, now)
+		quota.Rest(err.RetryAfter, now)
 	case llm.BlameDeployment, llm.BlameProvider:
 		outcome = route.Failed
 		if err.RetryAfter > 0 {
-			dep.quota.Rest(err.RetryAfter, now)
+			quota.Rest(err.RetryAfter, now)
 		}
 	}
 	dep.health.End(outcome, a.probe, now)

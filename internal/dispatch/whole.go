@@ -29,9 +29,27 @@ func (r *run) readWhole(ans *provider.Answer) error {
 	if err != nil {
 		return err // an *llm.Error: it is malformed, or an error with status 200
 	}
+	told(&resp.Usage, ans.Header)
 	r.whole = resp
 	a.progress = progressOf(resp)
 	return nil
+}
+
+// told takes usage from an answer's headers, where Bedrock has it for bodies that
+// hold none.
+func told(u *llm.Usage, h http.Header) {
+	if u.Reported {
+		return
+	}
+	in, err := strconv.ParseInt(h.Get("X-Amzn-Bedrock-Input-Token-Count"), 10, 64)
+	if err != nil || in < 0 {
+		return
+	}
+	out, err := strconv.ParseInt(h.Get("X-Amzn-Bedrock-Output-Token-Count"), 10, 64)
+	if err != nil || out < 0 {
+		out = 0
+	}
+	u.Tokens[llm.TokInput], u.Tokens[llm.TokOutput], u.Reported = in, out, true
 }
 
 // progressOf is the progress of an answer that came in one piece.
@@ -54,7 +72,7 @@ func progressOf(resp *llm.Response) llm.Progress {
 // renamed is an unstreamed answer in which the model has the name that the client
 // asked for, as it has in a stream.
 func (r *run) renamed() []byte {
-	if r.as.Model == r.at.dep.upstream && r.as.Seal == nil {
+	if r.as.Model == r.at.dep.upstream && r.as.Seal == nil || r.op == llm.Count {
 		return r.body
 	}
 	r.out = r.at.codec.Rename(r.out[:0], r.body, r.as)

@@ -222,7 +222,8 @@ type source struct {
 	facts  *wire.Facts
 }
 
-func (s *source) Facts() *wire.Facts { return s.facts }
+func (s *source) Facts() *wire.Facts             { return s.facts }
+func (s *source) Request() (*llm.Request, error) { return s.req, nil }
 
 func (s *source) Body(t *wire.Target) ([]byte, []wire.Loss, error) {
 	codec := s.codecs(t.Format)

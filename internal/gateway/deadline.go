@@ -15,15 +15,20 @@ import (
 // X-Request-Timeout is a wish for this call: seconds, or a duration such as 90s.
 // X-Stainless-Timeout is what the official SDKs were set to, in seconds. For a
 // stream it bounds the wait between two pieces in some of them and the whole in
-// others, so it is heeded for unstreamed calls only.
+// others, so it is heeded for unstreamed calls only; X-Server-Timeout is Google's.
 func deadline(h http.Header, arrived time.Time, streamed bool) time.Time {
 	var least time.Duration
 	if v := h["X-Request-Timeout"]; len(v) > 0 {
 		least = timeout(v[0])
 	}
-	if v := h["X-Stainless-Timeout"]; len(v) > 0 && !streamed {
-		if d := timeout(v[0]); d > 0 && (least == 0 || d < least) {
-			least = d
+	if !streamed {
+		for _, v := range [...][]string{h["X-Stainless-Timeout"], h["X-Server-Timeout"]} {
+			if len(v) == 0 {
+				continue
+			}
+			if d := timeout(v[0]); d > 0 && (least == 0 || d < least) {
+				least = d
+			}
 		}
 	}
 	if least == 0 {

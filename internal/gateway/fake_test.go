@@ -72,6 +72,15 @@ func (d doer) Do(ctx context.Context, c dispatch.Call) (*dispatch.CallRecord, er
 	return &dispatch.CallRecord{ID: c.ID}, d(ctx, c)
 }
 
+func (d doer) Names() []string { return []string{"a/one", "b", "c"} }
+
+func (d doer) Resolve(name string) string {
+	if name == "none" {
+		return ""
+	}
+	return name
+}
+
 func (d doer) Models() []dispatch.ModelInfo {
 	return []dispatch.ModelInfo{{Name: "a/one"}, {Name: "b"}, {Name: "c"}}
 }

@@ -11,7 +11,6 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -28,12 +27,21 @@ import (
 // Dispatcher serves calls; *[dispatch.Dispatcher] is one.
 type Dispatcher interface {
 	Do(ctx context.Context, c dispatch.Call) (*dispatch.CallRecord, error)
-	Models() []dispatch.ModelInfo
+	// Names are the models that can be listed; others may be served as well.
+	Names() []string
+	// Resolve is the name of the model that a name means: itself, or what it is an
+	// alias of; "" where nothing is served under it.
+	Resolve(name string) string
 }
 
 // Guard says who sent a request; *[auth.Guard] is one.
 type Guard interface {
 	Check(r *http.Request) (*auth.Principal, error)
+}
+
+// Signed is a guard that can check signed requests, where Check says [auth.ErrSigned].
+type Signed interface {
+	CheckSigned(r *http.Request, body []byte) (*auth.Principal, error)
 }
 
 // Health says whether new calls are wanted.
@@ -66,6 +74,7 @@ type Config struct {
 	Dispatch Dispatcher
 	Codecs   func(llm.Format) wire.Codec
 	Guard    Guard
+	Sealer   *auth.Sealer     // nil: ids of what providers keep pass as they are
 	Health   Health           // nil: always ready
 	Metrics  Metrics          // nil: not counted
 	Log      *slog.Logger     // nil: silent
@@ -74,9 +83,9 @@ type Config struct {
 
 // Gateway serves model calls to clients. It is safe for concurrent use.
 type Gateway struct {
-	c              Config
-	bodies         *bodies
-	chat, messages wire.Codec
+	c      Config
+	bodies *bodies
+	places *places
 }
 
 // New makes a gateway.
@@ -88,107 +97,94 @@ func New(c Config) *Gateway {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Gateway{c: c, bodies: newBodies(c.Options), chat: c.Codecs(llm.Chat), messages: c.Codecs(llm.Messages)}
+	return &Gateway{c: c, bodies: newBodies(c.Options), places: newPlaces(c.Codecs)}
 }
 
-// ServeHTTP serves everything below /v1/.
+// ServeHTTP serves model calls at [addresses], and the list of models.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch path := r.URL.Path; {
-	case path == "/v1/chat/completions":
-		g.serve(w, r, g.chat)
-	case path == "/v1/messages":
-		g.serve(w, r, g.messages)
-	case path == "/v1/models":
-		g.listModels(w, r)
-	case strings.HasPrefix(path, "/v1/models/"):
-		g.oneModel(w, r, strings.TrimPrefix(path, "/v1/models/"))
+	if p, model := g.places.find(r.URL.Path); p != nil {
+		g.serve(w, r, p, model)
+		return
+	}
+	rest, of := strip(r.URL.Path)
+	if publisher, is := strings.CutPrefix(rest, "/publishers/"); is && r.Method != http.MethodPost {
+		if _, models, ok := strings.Cut(publisher, "/"); ok { // as Vertex AI has it
+			rest, of = "/"+models, vertex
+		}
+	}
+	switch {
+	case rest == "/models":
+		g.listModels(w, r, of)
+	case strings.HasPrefix(rest, "/models/") && r.Method != http.MethodPost:
+		g.oneModel(w, r, of, strings.TrimPrefix(rest, "/models/"))
 	default:
-		g.refuse(w, g.callersCodec(r), &llm.Error{
-			Class: llm.NotFound, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusNotFound, Code: "unknown_url",
-			Message: "there is no " + cut(r.Method) + " " + cut(path) + " here; Skein serves POST /v1/chat/completions, POST /v1/messages and GET /v1/models",
-		})
+		g.refuse(w, g.callersCodec(r, of), g.unknown(r, of))
 	}
-}
-
-// callersCodec is the format in which a caller of another path wants to be spoken
-// to.
-func (g *Gateway) callersCodec(r *http.Request) wire.Codec {
-	if strings.HasPrefix(r.URL.Path, "/v1/messages/") || r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "" {
-		return g.messages
-	}
-	return g.chat
 }
 
 // maxModel is how long the name of a model can be. It ends up in records and logs.
 const maxModel = 256
 
-// serve serves one model call in the format of codec.
-func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, codec wire.Codec) {
+// asked is a call as its address and its body's form show it.
+type asked struct {
+	*place
+	codec wire.Codec // of the body; the place's, unless that depends on the model
+	head  *wire.Head
+}
+
+// serve serves one model call at a place.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, at *place, model string) {
 	arrived := g.c.Now()
+	if r.Method == http.MethodGet && r.Header.Get("Upgrade") != "" {
+		g.decline(w, at.errors)
+		return
+	}
 	principal, refusal := g.admit(w, r, http.MethodPost)
 	if refusal == nil {
 		refusal = checkHeader(r.Header)
 	}
 	if refusal != nil {
-		g.refuse(w, codec, refusal)
+		g.refuse(w, at.errors, refusal)
 		return
 	}
 	body, refusal := g.bodies.read(w, r)
 	if refusal != nil {
-		g.refuse(w, codec, refusal)
+		g.refuse(w, at.errors, refusal)
 		return
 	}
 	defer body.release()
+	if principal == nil {
+		if principal, refusal = g.admitSigned(w, r, body.bytes()); refusal != nil {
+			g.refuse(w, at.errors, refusal)
+			return
+		}
+	}
 
-	scan, err := codec.Scan(body.bytes(), nil)
+	a := asked{place: at, codec: at.codec, head: at.head(model, betas(r.Header))}
+	if at.Bodies {
+		a.codec = g.bodyCodec(at, model, body.bytes())
+	}
+	scan, err := a.codec.Scan(body.bytes(), a.head)
 	if err != nil {
-		g.refuse(w, codec, asError(err))
+		g.refuse(w, at.errors, asError(err))
 		return
 	}
-	if len(scan.Model) > maxModel || !principal.MayUse(scan.Model) {
-		g.refuse(w, codec, &llm.Error{
+	if len(scan.Model) > maxModel || !g.mayUse(principal, scan.Model) {
+		g.refuse(w, at.errors, &llm.Error{
 			Class: llm.NotFound, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusNotFound, Param: "model",
 			Message: "the model " + quote(scan.Model) + " does not exist, or this key may not use it; GET /v1/models lists those that it may use",
 		})
 		return
 	}
-	g.dispatch(w, r, codec, principal, arrived, body, scan)
-}
-
-// admit answers what can be answered before the body is read.
-func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, method string) (*auth.Principal, *llm.Error) {
-	if r.Method != method && (method != http.MethodGet || r.Method != http.MethodHead) {
-		w.Header().Set("Allow", method)
-		return nil, &llm.Error{
-			Class: llm.BadRequest, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusMethodNotAllowed,
-			Message: cut(r.URL.Path) + " takes " + method + ", not " + cut(r.Method),
-		}
-	}
-	p, err := g.c.Guard.Check(r)
-	if err != nil {
-		e := &llm.Error{Class: llm.Unauthorized, Blame: llm.BlameKey, Billed: llm.BilledNo, Status: http.StatusUnauthorized, Message: err.Error()}
-		if errors.Is(err, auth.ErrForeign) {
-			e.Class, e.Status = llm.Forbidden, http.StatusForbidden
-		} else {
-			w.Header().Set("Www-Authenticate", "Bearer")
-		}
-		return nil, e
-	}
-	if g.c.Health != nil && g.c.Health.Draining() {
-		return nil, &llm.Error{
-			Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: http.StatusServiceUnavailable,
-			RetryAfter: time.Second, Message: "Skein is shutting down; try again",
-		}
-	}
-	return p, nil
+	g.dispatch(w, r, &a, principal, arrived, body, scan)
 }
 
 // dispatch hands a scanned request over and waits for its end.
-func (g *Gateway) dispatch(w http.ResponseWriter, r *http.Request, codec wire.Codec, p *auth.Principal, arrived time.Time, b *body, scan *wire.Scan) {
+func (g *Gateway) dispatch(w http.ResponseWriter, r *http.Request, a *asked, p *auth.Principal, arrived time.Time, b *body, scan *wire.Scan) {
 	id := newID()
 	c := &served{}
-	c.source.init(codec, g.c.Codecs, b, scan, r.Header)
-	c.sink.init(g, w, r, codec, p, id, arrived, scan)
+	c.source.init(a, g.c.Codecs, b, scan, r.Header)
+	c.sink.init(g, w, r, a, p, id, arrived, scan, b.bytes())
 	cause := p.Cause()
 	cause.Call = "call_" + id
 
@@ -196,11 +192,15 @@ func (g *Gateway) dispatch(w http.ResponseWriter, r *http.Request, codec wire.Co
 		g.c.Metrics.InFlight(1)
 		defer g.c.Metrics.InFlight(-1)
 	}
-	record, err := g.c.Dispatch.Do(r.Context(), dispatch.Call{
+	call := dispatch.Call{
 		ID: cause.Call, Cause: cause, Model: scan.Model,
 		Arrived: arrived, Deadline: deadline(r.Header, arrived, scan.Stream),
 		Source: &c.source, Sink: &c.sink,
-	})
+	}
+	if g.c.Sealer != nil && dispatch.Keeps(scan.Format) {
+		call.Seals = g.c.Sealer.For(p)
+	}
+	record, err := g.c.Dispatch.Do(r.Context(), call)
 	c.source.release() // not deferred: after a panic somebody may still be sending it
 	c.sink.end(err)
 	if g.c.Log.Enabled(r.Context(), slog.LevelDebug) {

@@ -186,7 +186,7 @@ func TestRefusalsHaveTheStatusThatTheyAreMadeWith(t *testing.T) {
 		{"POST", messagesPath, "{}", []string{"Content-Type", "multipart/form-data"}, 415, `"type":"error"`},
 		{"POST", "/v1/embeddings", "{}", nil, 404, `"code":"unknown_url"`},
 		{"POST", "/v1/chat/completions/", "{}", nil, 404, `"code":"unknown_url"`},
-		{"POST", "/v1/messages/count_tokens", "{}", nil, 404, `"type":"not_found_error"`},
+		{"POST", "/v1/messages/complete", "{}", nil, 404, `"type":"not_found_error"`},
 		{"POST", "/v1/messages/batches", "{}", nil, 404, `"type":"not_found_error"`},
 		{"GET", "/v1/models/none", "", nil, 404, `"code":"model_not_found"`},
 	} {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/skein-run/skein/internal/auth"
@@ -51,68 +52,149 @@ func messagesModelOf(name string) messagesModel {
 	return messagesModel{Type: "model", ID: name, DisplayName: name, CreatedAt: epoch}
 }
 
+// Google's list, https://ai.google.dev/api/models.
+type geminiModels struct {
+	Models        []geminiModel `json:"models"`
+	NextPageToken string        `json:"nextPageToken,omitempty"`
+}
+
+type geminiModel struct {
+	Name        string   `json:"name"`
+	BaseModelID string   `json:"baseModelId"`
+	Version     string   `json:"version"`
+	DisplayName string   `json:"displayName"`
+	Methods     []string `json:"supportedGenerationMethods"`
+}
+
+func geminiModelOf(name string) geminiModel {
+	return geminiModel{
+		Name: "models/" + name, BaseModelID: name, Version: "1", DisplayName: name,
+		Methods: []string{"generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents"},
+	}
+}
+
+// Vertex AI's list, https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models.
+type vertexModels struct {
+	Models        []vertexModel `json:"publisherModels"`
+	NextPageToken string        `json:"nextPageToken,omitempty"`
+}
+
+type vertexModel struct {
+	Name        string `json:"name"`
+	VersionID   string `json:"versionId"`
+	LaunchStage string `json:"launchStage"`
+}
+
+// vertexModelOf has the publisher before it that Vertex AI's own SDK would put there.
+func vertexModelOf(name string) vertexModel {
+	publisher, model, ok := strings.Cut(name, "/")
+	if !ok {
+		publisher, model = "google", name
+	}
+	return vertexModel{Name: "publishers/" + publisher + "/models/" + model, VersionID: "default", LaunchStage: "GA"}
+}
+
 // listModels answers GET /v1/models with what the caller may use, in the shape
-// that its headers show.
-func (g *Gateway) listModels(w http.ResponseWriter, r *http.Request) {
-	codec := g.callersCodec(r)
+// that its path and headers show.
+func (g *Gateway) listModels(w http.ResponseWriter, r *http.Request, of service) {
+	codec := g.callersCodec(r, of)
 	p, refusal := g.admit(w, r, http.MethodGet)
 	if refusal != nil {
 		g.refuse(w, codec, refusal)
 		return
 	}
 	names := g.names(p)
-	if codec.Format() != llm.Messages {
+	switch caller(r, of) {
+	case anthropic:
+		page, more, refusal := pageOf(names, r)
+		if refusal != nil {
+			g.refuse(w, codec, refusal)
+			return
+		}
+		list := messagesModels{Data: make([]messagesModel, 0, len(page)), HasMore: more}
+		for _, n := range page {
+			list.Data = append(list.Data, messagesModelOf(n))
+		}
+		if len(page) > 0 {
+			list.FirstID, list.LastID = &page[0], &page[len(page)-1]
+		}
+		g.writeJSON(w, list)
+	case vertex:
+		page, next := googlesPage(names, r)
+		list := vertexModels{Models: make([]vertexModel, 0, len(page)), NextPageToken: next}
+		for _, n := range page {
+			list.Models = append(list.Models, vertexModelOf(n))
+		}
+		g.writeJSON(w, list)
+	case gemini:
+		page, next := googlesPage(names, r)
+		list := geminiModels{Models: make([]geminiModel, 0, len(page)), NextPageToken: next}
+		for _, n := range page {
+			list.Models = append(list.Models, geminiModelOf(n))
+		}
+		g.writeJSON(w, list)
+	default:
 		list := chatModels{Object: "list", Data: make([]chatModel, 0, len(names))}
 		for _, n := range names {
 			list.Data = append(list.Data, chatModelOf(n))
 		}
 		g.writeJSON(w, list)
-		return
 	}
-	page, more, refusal := pageOf(names, r)
-	if refusal != nil {
-		g.refuse(w, codec, refusal)
-		return
-	}
-	list := messagesModels{Data: make([]messagesModel, 0, len(page)), HasMore: more}
-	for _, n := range page {
-		list.Data = append(list.Data, messagesModelOf(n))
-	}
-	if len(page) > 0 {
-		list.FirstID, list.LastID = &page[0], &page[len(page)-1]
-	}
-	g.writeJSON(w, list)
 }
 
 // oneModel answers GET /v1/models/{name}; names may hold slashes.
-func (g *Gateway) oneModel(w http.ResponseWriter, r *http.Request, name string) {
-	codec := g.callersCodec(r)
+func (g *Gateway) oneModel(w http.ResponseWriter, r *http.Request, of service, name string) {
+	codec := g.callersCodec(r, of)
 	p, refusal := g.admit(w, r, http.MethodGet)
-	if refusal == nil && !slices.Contains(g.names(p), name) {
+	if refusal == nil && (len(name) > maxModel || g.c.Dispatch.Resolve(name) == "" || !g.mayUse(p, name)) {
 		refusal = &llm.Error{
 			Class: llm.NotFound, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusNotFound, Param: "model",
 			Message: "the model " + quote(name) + " does not exist, or this key may not use it",
 		}
 	}
-	switch {
-	case refusal != nil:
+	if refusal != nil {
 		g.refuse(w, codec, refusal)
-	case codec.Format() == llm.Messages:
+		return
+	}
+	switch caller(r, of) {
+	case anthropic:
 		g.writeJSON(w, messagesModelOf(name))
+	case vertex:
+		g.writeJSON(w, vertexModelOf(name))
+	case gemini:
+		g.writeJSON(w, geminiModelOf(name))
 	default:
 		g.writeJSON(w, chatModelOf(name))
 	}
 }
 
+// names are the models that a principal may use.
 func (g *Gateway) names(p *auth.Principal) []string {
-	models := g.c.Dispatch.Models()
-	names := make([]string, 0, len(models))
-	for i := range models {
-		if p.MayUse(models[i].Name) {
-			names = append(names, models[i].Name)
+	all := g.c.Dispatch.Names()
+	names := make([]string, 0, len(all))
+	for _, n := range all {
+		if p.MayUse(n) {
+			names = append(names, n)
 		}
 	}
 	return names
+}
+
+// googlesPage picks Google's page: pageSize of them from where pageToken says, which
+// is the name that the page before ended with.
+func googlesPage(names []string, r *http.Request) (page []string, next string) {
+	q := r.URL.Query()
+	size, err := strconv.Atoi(q.Get("pageSize"))
+	if err != nil || size < 1 {
+		size = 50
+	}
+	if i := slices.Index(names, q.Get("pageToken")); i >= 0 {
+		names = names[i+1:]
+	}
+	if page = names[:min(size, 1000, len(names))]; len(page) < len(names) {
+		next = page[len(page)-1]
+	}
+	return page, next
 }
 
 // pageOf picks Anthropic's page: limit of them, after or before a name.

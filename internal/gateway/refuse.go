@@ -19,6 +19,9 @@ func (g *Gateway) refuse(w http.ResponseWriter, codec wire.Codec, e *llm.Error) 
 	e = shown(e)
 	status, body := codec.EncodeError(e)
 	h := w.Header()
+	if m := mannersOf(codec.Format()); m.errorType != nil {
+		status = m.errorType(h, status, e)
+	}
 	h["Content-Type"] = jsonType
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if retry := shouldRetry(e); retry != "" {
@@ -29,6 +32,19 @@ func (g *Gateway) refuse(w http.ResponseWriter, codec wire.Codec, e *llm.Error) 
 		h.Set("Retry-After-Ms", strconv.FormatInt(max(e.RetryAfter.Milliseconds(), 1), 10))
 	}
 	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that has gone needs no answer
+}
+
+// decline answers a client that wants a WebSocket: with this status it asks again by
+// POST at once.
+func (g *Gateway) decline(w http.ResponseWriter, codec wire.Codec) {
+	_, body := codec.EncodeError(&llm.Error{
+		Class: llm.BadRequest, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusUpgradeRequired,
+		Message: "there are no WebSockets here; send the request by POST",
+	})
+	w.Header()["Content-Type"] = jsonType
+	w.Header().Set("X-Should-Retry", "false")
+	w.WriteHeader(http.StatusUpgradeRequired)
 	_, _ = w.Write(body) // a client that has gone needs no answer
 }
 

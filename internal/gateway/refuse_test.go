@@ -207,6 +207,24 @@ func TestTheModelsListIsInTheCallersShapeAndOnlyWhatTheKeyMayUse(t *testing.T) {
 	if page["has_more"] != false || page["last_id"] != "c" {
 		t.Errorf("the second page is %v", page)
 	}
+	if got := fmt.Sprint(get("/v1beta/models?pageSize=1")); !strings.HasPrefix(got, "map[models:[map[baseModelId:a/one displayName:a/one name:models/a/one") || !strings.HasSuffix(got, "nextPageToken:a/one]") {
+		t.Errorf("Google's: %s", got)
+	}
+	if got := fmt.Sprint(get("/gemini/v1beta/models?pageSize=1&pageToken=a/one")); !strings.Contains(got, "name:models/c") || strings.Contains(got, "nextPageToken") {
+		t.Errorf("Google's second page: %s", got)
+	}
+	if got := fmt.Sprint(get("/v1/models", "X-Goog-Api-Key", "k")); !strings.Contains(got, "models/a/one") {
+		t.Errorf("Google's by the header: %s", got)
+	}
+	if got := fmt.Sprint(get("/v1beta1/publishers/google/models")); got != "map[publisherModels:[map[launchStage:GA name:publishers/a/models/one versionId:default] map[launchStage:GA name:publishers/google/models/c versionId:default]]]" {
+		t.Errorf("Vertex AI's: %s", got)
+	}
+	if got := get("/v1beta/models/a/one"); got["name"] != "models/a/one" {
+		t.Errorf("Google's one model is %v", got)
+	}
+	if got := fmt.Sprint(get("/v1beta/models/b")); !strings.Contains(got, "does not exist, or this key may not use it") {
+		t.Errorf("a model that the key may not use: %s", got)
+	}
 	if got := get("/v1/models/a/one"); got["id"] != "a/one" {
 		t.Errorf("one model is %v", got)
 	}

@@ -108,6 +108,8 @@ func TestADeadlineIsTakenFromTheClient(t *testing.T) {
 	}{
 		"none":                  {nil, false, 0},
 		"sdk":                   {[]string{"X-Stainless-Timeout", "600"}, false, 600 * time.Second},
+		"Google's":              {[]string{"X-Server-Timeout", "20"}, false, 20 * time.Second},
+		"Google's, streamed":    {[]string{"X-Server-Timeout", "20"}, true, 0},
 		"sdk, streamed":         {[]string{"X-Stainless-Timeout", "600"}, true, 0},
 		"wish in seconds":       {[]string{"X-Request-Timeout", "1.5"}, true, 1500 * time.Millisecond},
 		"wish as a duration":    {[]string{"X-Request-Timeout", "90s"}, false, 90 * time.Second},

@@ -23,7 +23,7 @@ type ServerConfig struct {
 	Addr   string // host:port; "" listens on the socket only
 	Socket string // the path of the data directory's own socket; "" has none
 
-	Gateway http.Handler // below /v1/
+	Gateway http.Handler // where Serves says so
 	API     http.Handler // below /api/
 	Metrics http.Handler // /metrics
 	Live    http.Handler // /healthz
@@ -72,12 +72,16 @@ func Listen(c ServerConfig) (*Server, error) {
 		c.bodyTime = bodyTime
 	}
 	s := &Server{c: c}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // AWS's SDK for Node speaks it without asking
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.route),
 		ReadHeaderTimeout: headerTimeout, // bodies and answers have limits of their own: a stream may take an hour
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytes,
+		Protocols:         &protocols,
 		ConnContext:       connContext,
 		ConnState:         connState,
 		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
@@ -159,7 +163,7 @@ func (s *Server) closeListeners() {
 // route finds the handler. Model calls come first: they are what there is most of.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	defer s.recovered(r)
-	if strings.HasPrefix(r.URL.Path, "/v1/") && s.c.Gateway != nil {
+	if s.c.Gateway != nil && Serves(r.URL.Path) {
 		s.c.Gateway.ServeHTTP(w, r)
 		return
 	}
@@ -181,7 +185,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		h = s.c.Ready
 	}
 	if h == nil {
-		http.Error(w, "there is nothing here; model calls are served below /v1/, Skein's own API is described at /api/v1/openapi.json", http.StatusNotFound)
+		http.Error(w, "there is nothing here; model calls are served below /v1/ and at the paths of the providers' SDKs, Skein's own API is described at /api/v1/openapi.json", http.StatusNotFound)
 		return
 	}
 	h.ServeHTTP(w, r)

@@ -325,3 +325,47 @@ func TestTheSocketIsNotPutWhereOthersCanWrite(t *testing.T) {
 		t.Errorf("it listens: %v", err)
 	}
 }
+
+// Some clients speak HTTP/2 without encryption and without asking first.
+func TestHTTP2IsSpokenWithoutEncryption(t *testing.T) {
+	next := make(chan struct{})
+	base, stop := start(t, gateway.ServerConfig{Gateway: newGateway(func(ctx context.Context, c dispatch.Call) error {
+		if c.Model == "whole" {
+			return whole(ctx, c)
+		}
+		if err := errors.Join(c.Sink.Open(&dispatch.Receipt{}), c.Sink.Frame([]byte("data: half\n\n"), nil)); err != nil {
+			return err
+		}
+		<-next
+		c.Sink.Close(nil, gone())
+		return gone()
+	})})
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	c := http.Client{Transport: &http.Transport{Protocols: &protocols}}
+	resp, err := c.Post(base+chatPath, "application/json", strings.NewReader(`{"model":"whole"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := text(t, resp.Body); resp.ProtoMajor != 2 || got != `{"model":"whole"}` {
+		t.Errorf("HTTP/%d: %s", resp.ProtoMajor, got)
+	}
+	resp.Body.Close()
+	resp, err = c.Post(base+chatPath, "application/json", strings.NewReader(`{"model":"cut","stream":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 12)
+	if _, err := io.ReadFull(resp.Body, b); err != nil {
+		t.Fatalf("the first frame does not come: %v", err)
+	}
+	close(next)
+	if rest, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("an answer that was cut off ended well: %q", rest)
+	}
+	resp.Body.Close()
+	c.CloseIdleConnections()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}

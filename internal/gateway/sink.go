@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,31 +24,36 @@ type sink struct {
 	w        http.ResponseWriter
 	rc       *http.ResponseController
 	codec    wire.Codec
+	errors   wire.Codec // in whose form errors are told
+	manners  *manners
 	answer   wire.Answer
 	call     string
 	streamed bool
 	costs    bool // the key may see what a call cost
+	counts   bool // counts of tokens stand in headers: Bedrock's bodies may hold none
 	trailers bool // the client takes them
 
 	receipt  *dispatch.Receipt // of Open
 	started  bool              // status and headers are out
 	closed   bool
 	cut      bool      // the connection must not look well
+	some     bool      // of a JSON array: it was begun
 	deadline time.Time // of writes, as last set
 
 	values [10]string // of headers, in one piece
 	used   int
 }
 
-func (s *sink) init(g *Gateway, w http.ResponseWriter, r *http.Request, codec wire.Codec, p *auth.Principal, id string, arrived time.Time, scan *wire.Scan) {
-	s.g, s.w, s.rc, s.codec = g, w, http.NewResponseController(w), codec
+func (s *sink) init(g *Gateway, w http.ResponseWriter, r *http.Request, a *asked, p *auth.Principal, id string, arrived time.Time, scan *wire.Scan, body []byte) {
+	s.g, s.w, s.rc, s.codec, s.errors = g, w, http.NewResponseController(w), a.codec, a.errors
+	s.manners, s.counts = a.manners, a.Bodies
 	s.call, s.streamed, s.costs = "call_"+id, scan.Stream, !p.HideCost
-	s.answer = wire.Answer{Model: scan.Model, StreamUsage: scan.StreamUsage, Created: arrived.Unix()}
-	switch codec.Format() {
-	case llm.Messages:
-		s.answer.ID = "msg_" + id
-	default:
-		s.answer.ID = "chatcmpl-" + id
+	s.answer = wire.Answer{
+		ID: idPrefix[a.codec.Format()] + id, Model: scan.Model, StreamUsage: scan.StreamUsage, Created: arrived.Unix(),
+		Framing: a.framing(r.URL.RawQuery), Packed: scan.Packed,
+	}
+	if a.codec.Format() == llm.Responses {
+		s.answer.Request = body
 	}
 	for _, te := range r.Header["Te"] {
 		s.trailers = s.trailers || strings.Contains(te, "trailers")
@@ -75,11 +81,30 @@ func (s *sink) Frame(b []byte, _ []llm.Event) error {
 	if _, err := s.w.Write(b); err != nil {
 		return err
 	}
+	s.some = s.some || s.answer.Framing == wire.JSONArray && bytes.IndexByte(b, '[') >= 0
 	return s.rc.Flush()
 }
 
+// streamError is an error as the last thing of a stream.
+func (s *sink) streamError(e *llm.Error) []byte {
+	if s.answer.Framing != wire.JSONArray {
+		return s.errors.StreamError(e)
+	}
+	_, body := s.errors.EncodeError(e) // the last element of the array
+	before := ",\n"
+	if !s.some {
+		before = "["
+	}
+	return append(append([]byte(before), body...), ']')
+}
+
 var (
-	eventStream = []string{"text/event-stream; charset=utf-8"}
+	contentTypes = map[wire.Framing][]string{
+		wire.SSE:         {wire.SSE.ContentType() + "; charset=utf-8"},
+		wire.EventStream: {wire.EventStream.ContentType()},
+		wire.Chunks:      {wire.Chunks.ContentType()},
+		wire.JSONArray:   {wire.JSONArray.ContentType() + "; charset=UTF-8"},
+	}
 	noCache     = []string{"no-cache"}
 	noBuffering = []string{"no"}
 	jsonType    = []string{"application/json"}
@@ -87,9 +112,12 @@ var (
 
 func (s *sink) start() {
 	h := s.w.Header()
-	h["Content-Type"] = eventStream
+	h["Content-Type"] = contentTypes[s.answer.Framing.Of(s.codec.Format())]
 	h["Cache-Control"] = noCache
 	h["X-Accel-Buffering"] = noBuffering // nginx in front would collect the stream
+	if s.answer.Framing == wire.Chunks {
+		h["X-Amzn-Bedrock-Content-Type"] = jsonType // of what the chunks hold
+	}
 	s.receiptHeaders(s.receipt, false)
 	s.w.WriteHeader(http.StatusOK)
 	s.started = true
@@ -104,6 +132,10 @@ func (s *sink) Whole(r *dispatch.Receipt, b []byte, resp *llm.Response) error {
 	h := s.w.Header()
 	h["Content-Type"] = jsonType
 	s.receiptHeaders(r, true)
+	if s.counts && r != nil && r.Usage.Reported {
+		s.header("X-Amzn-Bedrock-Input-Token-Count", strconv.FormatInt(r.Usage.InputTokens(), 10))
+		s.header("X-Amzn-Bedrock-Output-Token-Count", strconv.FormatInt(r.Usage.OutputTokens(), 10))
+	}
 	s.header("Content-Length", strconv.Itoa(len(b)))
 	s.w.WriteHeader(http.StatusOK)
 	s.started = true
@@ -123,9 +155,9 @@ func (s *sink) Close(r *dispatch.Receipt, err *llm.Error) {
 		s.sendTrailers(r)
 	case !s.started:
 		s.receiptHeaders(r, true)
-		s.g.refuse(s.w, s.codec, err)
+		s.g.refuse(s.w, s.errors, err)
 	case s.streamed && !gone(err):
-		_, werr := s.w.Write(s.codec.StreamError(shown(err)))
+		_, werr := s.w.Write(s.streamError(shown(err)))
 		s.cut = werr != nil
 		s.sendTrailers(r)
 	default:
@@ -163,7 +195,9 @@ func (s *sink) arm() {
 // not final, what may yet change is left out.
 func (s *sink) receiptHeaders(r *dispatch.Receipt, final bool) {
 	s.header("X-Skein-Call", s.call)
-	s.header(requestID[s.codec.Format()], s.call)
+	if s.manners.requestID != "" {
+		s.header(s.manners.requestID, s.call)
+	}
 	if r == nil {
 		return
 	}
@@ -183,10 +217,6 @@ func (s *sink) receiptHeaders(r *dispatch.Receipt, final bool) {
 		s.header("X-Skein-Cost", r.Cost)
 	}
 }
-
-// requestID is the header in which a format's SDKs look for the id that they show
-// with an error.
-var requestID = map[llm.Format]string{llm.Chat: "X-Request-Id", llm.Messages: "Request-Id"}
 
 // header sets a header without an allocation for its one value.
 func (s *sink) header(name, value string) {

@@ -18,6 +18,7 @@ type source struct {
 	codecs func(llm.Format) wire.Codec
 	body   *body
 	scan   *wire.Scan
+	head   *wire.Head
 	header http.Header
 
 	edit    *buffer // what an attempt sends
@@ -25,8 +26,8 @@ type source struct {
 	err     error
 }
 
-func (s *source) init(codec wire.Codec, codecs func(llm.Format) wire.Codec, b *body, scan *wire.Scan, h http.Header) {
-	s.codec, s.codecs, s.body, s.scan, s.header = codec, codecs, b, scan, h
+func (s *source) init(a *asked, codecs func(llm.Format) wire.Codec, b *body, scan *wire.Scan, h http.Header) {
+	s.codec, s.head, s.codecs, s.body, s.scan, s.header = a.codec, a.head, codecs, b, scan, h
 }
 
 // Header is the client's; a provider takes those that its kind allows.
@@ -56,7 +57,7 @@ func (s *source) Body(t *wire.Target) ([]byte, []wire.Loss, error) {
 	if target == nil {
 		return nil, nil, fmt.Errorf("translating a request from %s to %s: that format has no codec", s.codec.Format(), t.Format)
 	}
-	r, err := s.decoded()
+	r, err := s.Request()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,9 +72,11 @@ func (s *source) release() {
 	}
 }
 
-func (s *source) decoded() (*llm.Request, error) {
+// Request is the request decoded, for whoever has to look into it: to translate it,
+// and to see beforehand where that would lose the least.
+func (s *source) Request() (*llm.Request, error) {
 	if s.request == nil && s.err == nil {
-		s.request, s.err = s.codec.DecodeRequest(slices.Clone(s.body.bytes()), nil)
+		s.request, s.err = s.codec.DecodeRequest(slices.Clone(s.body.bytes()), s.head)
 	}
 	return s.request, s.err
 }

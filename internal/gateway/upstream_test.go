@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skein-run/skein/internal/auth"
 	"github.com/skein-run/skein/internal/budget"
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/gateway"
@@ -198,6 +199,12 @@ var kindOf = map[llm.Format]string{llm.Chat: "openai", llm.Messages: "anthropic"
 
 func newHouse(t testing.TB, ups ...*upstream) *house {
 	t.Helper()
+	return guardedHouse(t, guard{}, nil, ups...)
+}
+
+// guardedHouse is a house that looks at keys, and seals.
+func guardedHouse(t testing.TB, g gateway.Guard, sealer *auth.Sealer, ups ...*upstream) *house {
+	t.Helper()
 	h := &house{state: budget.New()}
 	providers := map[string]dispatch.Upstream{}
 	m := dispatch.ModelOptions{PreludeWait: preludeWait}
@@ -218,7 +225,7 @@ func newHouse(t testing.TB, ups ...*upstream) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(gateway.New(gateway.Config{Dispatch: d, Codecs: all.Codec, Guard: guard{}}))
+	s := httptest.NewServer(gateway.New(gateway.Config{Dispatch: d, Codecs: all.Codec, Guard: g, Sealer: sealer}))
 	t.Cleanup(func() {
 		s.Close()
 		if err := d.Close(); err != nil {

@@ -20,6 +20,7 @@ type cards struct {
 	own     map[string]*price.Card   // provider/upstream
 	where   map[string]upstream      // deployment name
 	infos   map[string]provider.Info // by provider
+	regions map[string][]string      // of deployments of models that are patterns, by provider
 }
 
 // upstream is what a deployment is at its provider.
@@ -31,12 +32,18 @@ type upstream struct {
 }
 
 func newCards(cat *catalog.Catalog, c *config.Config, infos map[string]provider.Info) (*cards, error) {
-	cs := &cards{catalog: cat, own: map[string]*price.Card{}, where: map[string]upstream{}, infos: infos}
+	cs := &cards{catalog: cat, own: map[string]*price.Card{}, where: map[string]upstream{}, infos: infos, regions: map[string][]string{}}
 	for name, m := range c.Models {
 		for _, d := range m.Deployments {
 			info, ok := infos[d.Provider]
 			if !ok {
 				return nil, fmt.Errorf("models.%s: provider %q is not there", name, d.Provider)
+			}
+			if strings.Contains(name, "*") && d.Name == "" {
+				if d.Region != "" {
+					cs.regions[d.Provider] = append(cs.regions[d.Provider], d.Region)
+				}
+				continue // its deployments are named by what is asked for
 			}
 			u := upstream{provider: d.Provider, name: d.Upstream, region: d.Region, info: info}
 			cs.where[d.Called(info.Region)] = u
@@ -65,11 +72,21 @@ func (c *cards) Card(deployment string, now time.Time) (*price.Card, bool) {
 		if !known {
 			return nil, false
 		}
-		u = upstream{provider: name, name: strings.TrimSuffix(model, "@"+info.Region), info: info}
+		u = upstream{provider: name, name: model, info: info}
+		for _, region := range append(c.regions[name], info.Region) {
+			if short, is := strings.CutSuffix(model, "@"+region); is && region != "" {
+				u.name, u.region = short, region
+				break
+			}
+		}
 	}
 	card, ok := c.own[u.provider+"/"+u.name], true
 	if card == nil {
-		card, ok = c.catalog.Card(u.info.Kind, u.name, now)
+		region := u.region
+		if region == "" {
+			region = u.info.Region
+		}
+		card, ok = c.catalog.CardIn(u.info.Kind, u.name, region, now)
 	}
 	return placed(card, u.info, u.region), ok
 }

@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/skein-run/skein/internal/agent"
 	"github.com/skein-run/skein/internal/catalog"
 	"github.com/skein-run/skein/internal/config"
+	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/tool"
@@ -199,6 +201,15 @@ func (r *Report) deployments(c *config.Config, infos map[string]provider.Info) e
 			item.Note = "no price is known: it is booked as unpriced, and refused under a hard budget; add one under prices"
 		}
 		r.Items = append(r.Items, item)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
+		for _, d := range c.Models[name].Deployments {
+			if strings.Contains(name, "*") && d.Name == "" {
+				r.Items = append(r.Items, CheckedItem{
+					Kind: "deployment", Name: dispatch.Name(d.Provider, d.Upstream, d.Region), OK: true, Note: "for every model that fits " + name + ", each at its own price",
+				})
+			}
+		}
 	}
 	return nil
 }

@@ -57,6 +57,7 @@ type Node struct {
 	dispatch *dispatch.Dispatcher
 	engine   *engine.Engine
 	keys     *auth.Keys
+	sealer   *auth.Sealer
 	budgets  *budgets
 	tools    map[string]tool.Tool
 	metrics  *telemetry.Metrics
@@ -70,7 +71,7 @@ type Node struct {
 
 // Views are all views of the program.
 func Views() []store.View {
-	views := append([]store.View{dispatch.Calls, engine.Runs, engine.Definitions, auth.View()}, ledger.Views()...)
+	views := append([]store.View{dispatch.Calls, engine.Runs, engine.Definitions, auth.View(), auth.SealView()}, ledger.Views()...)
 	return views
 }
 
@@ -223,6 +224,9 @@ func (n *Node) openKeysAndBudgets(ctx context.Context) error {
 		return fmt.Errorf("read the keys: %w", err)
 	}
 	n.keys = keys
+	if n.sealer, err = auth.OpenSealer(ctx, n.store.Reader(), n.journal()); err != nil {
+		return err
+	}
 	if n.o.Listen {
 		if err := n.o.Config.CheckListen(); err != nil {
 			return err
@@ -239,13 +243,7 @@ func (n *Node) openDispatch(ups map[string]dispatch.Upstream, cat *catalog.Catal
 	d, err := dispatch.New(dispatch.Options{
 		Setup: dispatch.Setup{
 			Revision: c.Revision, Providers: ups, Models: c.Models, AnyModel: c.AnyModel,
-			Facts: func(kind, name string) dispatch.ModelFacts {
-				m, ok := cat.Model(kind, name)
-				if !ok {
-					return dispatch.ModelFacts{}
-				}
-				return dispatch.ModelFacts{Context: m.Context, MaxOutput: m.MaxOutput, MarkedCache: m.Cache.Writes == catalog.CacheMarked}
-			},
+			Facts: factsOf(cat), Upstreams: cat.Names, Homes: homesOf(cat, cards.infos),
 		},
 		Codecs: all.Codec, Cards: cards, Budget: n.budgets, Journal: n.journal(),
 		Metrics: n.metrics, Log: n.o.Log,

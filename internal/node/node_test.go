@@ -34,6 +34,7 @@ providers:
 models:
   smart: {deployments: [{provider: up, upstream: gpt-5.1}]}
   new: {deployments: [{provider: up, upstream: gpt-of-tomorrow}]}
+  "gpt-*": {deployments: [{provider: up, upstream: "*"}]}
 tools:
   findings: {table: "fake://${CLOUD}/findings?partition_key=company"}
   alerts: {notify: "fake://${CLOUD}/alerts"}
@@ -108,6 +109,7 @@ func TestCheckTriesEachProviderAndTool(t *testing.T) {
 	for _, c := range []struct{ kind, name, note string }{
 		{"deployment", "up/gpt-5.1", "priced by"},
 		{"deployment", "up/gpt-of-tomorrow", "no price is known"},
+		{"deployment", "up/*", "for every model that fits gpt-*"},
 		{"agent", "greeter", "at most 1 USD a run"},
 		{"agent", "writer", "no budget"},
 	} {

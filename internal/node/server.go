@@ -38,7 +38,7 @@ func (n *Node) openServer() error {
 	s, err := gateway.Listen(gateway.ServerConfig{
 		Addr: addr, Socket: store.SocketPath(n.o.Data),
 		Gateway: gateway.New(gateway.Config{
-			Options: n.o.Config.Gateway, Dispatch: n.dispatch, Codecs: all.Codec, Guard: guard,
+			Options: n.o.Config.Gateway, Dispatch: n.dispatch, Codecs: all.Codec, Guard: guard, Sealer: n.sealer,
 			Health: n.health, Metrics: n.metrics, Log: n.o.Log,
 		}),
 		API:      api.Handler(n.service, guard, n.o.Version.Version),

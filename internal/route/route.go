@@ -35,13 +35,17 @@ type Request struct {
 
 // Candidate is one deployment of the model, as it stands now.
 type Candidate struct {
-	Makers     []llm.Maker // whose state is understood there
-	Context    int64       // tokens; 0: not known
-	Loses      bool        // it cannot carry all that the request means
-	Full       bool        // no slot is free
-	Health     *Health
-	Credential *limit.Cooldown
-	Quota      *limit.Cooldown
+	Makers    []llm.Maker   // whose state is understood there
+	Context   int64         // tokens; 0: not known
+	Loses     bool          // it cannot carry all that the request means
+	Lacks     llm.Operation // it has no API for the request's operation, which is this; "" where it has one
+	Elsewhere bool          // what the request goes on from is kept by another deployment
+	Full      bool          // no slot is free
+	Health    *Health
+	// NoCredential: none of its credentials is for the caller.
+	NoCredential bool
+	Credential   *limit.Cooldown
+	Quota        *limit.Cooldown
 }
 
 // Choice is the verdict on one candidate.
@@ -97,6 +101,12 @@ func order(place int, loses, queue bool) Reason {
 // comes first, so that the reason shown is the one to act on.
 func judge(r *Request, c *Candidate, now time.Time) (Reason, time.Time) {
 	switch {
+	case c.Lacks != "":
+		return lacks(c.Lacks), time.Time{}
+	case c.NoCredential:
+		return NoCredential, time.Time{}
+	case c.Elsewhere:
+		return KeptElsewhere, time.Time{}
 	case !bound(r.Bindings, c.Makers):
 		return OtherState, time.Time{}
 	case r.LongerThan > 0 && c.Context <= r.LongerThan, c.Context > 0 && r.Input > c.Context:

@@ -19,7 +19,7 @@ var epoch = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // script plays the text files in testdata.
 //
-//	deployments        one a line: name format=… context=… inflight=n/max loses credential=… quota=…
+//	deployments        one a line: name makers=… context=… inflight=n/max loses lacks=… elsewhere foreign credential=… quota=…
 //	route              a choice; bindings=… input=… longer=… lossy
 //	begin NAME         an attempt begins; answers whether it may
 //	end NAME worked|failed|neutral
@@ -116,6 +116,12 @@ func (s *script) deployments(t *testing.T, input string) string {
 				c.Full = n == most
 			case "loses":
 				c.Loses = true
+			case "lacks":
+				c.Lacks = llm.Operation(v)
+			case "elsewhere":
+				c.Elsewhere = true
+			case "foreign":
+				c.NoCredential = true
 			case "quota":
 				quota = v
 			case "credential":

@@ -1,0 +1,62 @@
+package node
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/skein-run/skein/internal/catalog"
+	"github.com/skein-run/skein/internal/provider"
+)
+
+// A model that is asked for by its upstream name alone is its maker's, where that is
+// there, else anybody's who is known to have it.
+func TestABareNameFindsItsHome(t *testing.T) {
+	cat, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]provider.Info{}
+	for _, kind := range []string{"openai", "anthropic", "bedrock", "gemini", "vertex", "openrouter"} {
+		all[kind] = provider.Info{Kind: kind}
+	}
+	some := map[string]provider.Info{"aws": {Kind: "bedrock"}, "google": {Kind: "vertex"}}
+	for _, c := range []struct {
+		infos map[string]provider.Info
+		name  string
+		want  string
+	}{
+		{all, "gpt-5.1", "[openai]"},
+		{all, "gpt-of-tomorrow", "[openai]"},
+		{all, "claude-haiku-4-5", "[anthropic]"},
+		{all, "us.anthropic.claude-haiku-4-5-20251001-v1:0", "[bedrock]"},
+		{all, "gemini-2.5-pro", "[gemini]"},
+		{all, "nobody-knows", "[]"},
+		{some, "gemini-2.5-pro", "[google]"},
+		{some, "gpt-5.1", "[]"},
+		{some, "us.anthropic.claude-haiku-4-5-20251001-v1:0", "[aws]"},
+	} {
+		if got := fmt.Sprint(homesOf(cat, c.infos)(c.name)); got != c.want {
+			t.Errorf("%s is at home in %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestWhatIsKnownOfAModelDecidesItsSpelling(t *testing.T) {
+	cat, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := factsOf(cat)
+	if f := facts("openai", "gpt-5-mini"); !f.Model.Known || !f.Model.NoSampling || f.Model.NoPrefill || len(f.Model.Efforts) == 0 || f.Context == 0 {
+		t.Errorf("gpt-5-mini: %+v", f)
+	}
+	if f := facts("anthropic", "claude-opus-4-8"); !f.Model.Adaptive || !f.Model.NoPrefill || !f.MarkedCache {
+		t.Errorf("claude-opus-4-8: %+v", f)
+	}
+	if f := facts("anthropic", "claude-haiku-4-5"); !f.Model.Budget || f.Model.NoSampling {
+		t.Errorf("claude-haiku-4-5: %+v", f)
+	}
+	if f := facts("openai", "nobody-knows"); f.Model.Known {
+		t.Errorf("an unknown model: %+v", f)
+	}
+}
