@@ -134,6 +134,7 @@ const (
 	MakerOpenAI    Maker = "openai"
 	MakerGoogle    Maker = "google"
 	MakerAmazon    Maker = "amazon"
+	MakerXAI       Maker = "xai"
 )
 
 // Citation is a source that a piece of an answer rests on.

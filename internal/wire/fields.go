@@ -17,8 +17,8 @@ var Fields = []Field{
 	{"developer", "developer text at the beginning", nil},
 	{"assistant first", "a history that the assistant begins", func(r *llm.Request) bool {
 		for i := range r.Messages {
-			if role := r.Messages[i].Role; role != llm.System && role != llm.Developer {
-				return role == llm.Assistant
+			if m := &r.Messages[i]; m.Role != llm.System && m.Role != llm.Developer && says(m) {
+				return m.Role == llm.Assistant
 			}
 		}
 		return false
@@ -91,6 +91,16 @@ var Fields = []Field{
 	{"metadata", "the caller's labels", func(r *llm.Request) bool { return len(r.Metadata) > 0 }},
 	{"prompt_cache_key", "a hint that prompts share a prefix", func(r *llm.Request) bool { return r.CacheKey != "" }},
 	{"store=true", "the provider keeps the answer", func(r *llm.Request) bool { return r.Store != nil && *r.Store }},
+}
+
+// says reports whether there is anything in a message.
+func says(m *llm.Message) bool {
+	for i := range m.Parts {
+		if p := &m.Parts[i]; p.Kind != llm.Text || p.Text != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func anyTool(r *llm.Request, is func(*llm.Tool) bool) bool {
@@ -203,8 +213,11 @@ func (u uses) part(p *llm.Part, target llm.Format, inResult bool) {
 
 func (u uses) media(p *llm.Part, inResult bool) {
 	name := string(p.Kind)
+	if inResult {
+		u["tool_result.media"] = true
+	}
 	switch {
-	case inResult:
+	case inResult && p.URL == "":
 		name = "tool_result.media"
 	case p.URL != "":
 		name += ".url"

@@ -30,6 +30,9 @@ type ExtraFate struct {
 // other formats' own members.
 type LossTable struct {
 	Format llm.Format
+	// Maker is whose opaque state the format's provider takes back; "" where that is
+	// told by the model, or any is passed on.
+	Maker  llm.Maker
 	Fields map[string]Fate // by Field.Name, complete
 	Extras []ExtraFate
 }
@@ -51,6 +54,7 @@ func (t *LossTable) Losses(r *llm.Request) []Loss {
 		}
 		out = append(out, Loss{Field: f.Name, Class: fate.Class, Note: fate.Note})
 	}
+	out = t.foreign(out, r)
 	out = t.extras(out, "", r.Extra)
 	for i := range r.Messages {
 		m := &r.Messages[i]
@@ -63,6 +67,18 @@ func (t *LossTable) Losses(r *llm.Request) []Loss {
 		out = t.extras(out, "tools", r.Tools[i].Extra)
 	}
 	return out
+}
+
+// foreign finds state of other makers than the format's.
+func (t *LossTable) foreign(out []Loss, r *llm.Request) []Loss {
+	const field = "thinking.signature"
+	if t.Maker == "" || slices.ContainsFunc(out, func(l Loss) bool { return l.Field == field }) ||
+		!anyPart(r, func(p *llm.Part) bool {
+			return p.Kind == llm.Thinking && p.Signature+p.Redacted != "" && p.Maker != "" && p.Maker != t.Maker
+		}) {
+		return out
+	}
+	return append(out, Loss{field, Semantic, "only its own maker's models can read it"})
 }
 
 func (t *LossTable) extras(out []Loss, holder string, extra []llm.Extra) []Loss {

@@ -13,6 +13,19 @@ type Spans struct {
 	IncludeUsage   Span   // chat: the value of stream_options.include_usage
 	ThinkingBudget Span   // messages: the value of thinking.budget_tokens
 	StateIDs       []Span // the values of Facts.StateIDs
+	Config         Span   // gemini: the value of generationConfig, in which the cap stands
+
+	// Members that some carriers of a format have in the body and others do not.
+	ModelAt, Stream, Version, Betas, Effort Member
+	// Members that some vendors refuse.
+	StreamOptionsAt, User, Metadata, CacheKey, ServiceTier, Store Member
+	SeedKey                                                       Span // the seed's name, quotes included
+}
+
+// Member is a member that an edit may replace or take out.
+type Member struct {
+	Value Span
+	Begin int // where what stands before it ends: its comma's place, or behind the object's brace
 }
 
 // Span is body[From:To].

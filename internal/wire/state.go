@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strings"
 
@@ -92,6 +93,14 @@ func StateMaker(s string, native llm.Maker) llm.Maker {
 		return maker
 	}
 	return native
+}
+
+// MakerOf is StateMaker of a scan, which has bytes.
+func MakerOf(state []byte, native llm.Maker) llm.Maker {
+	if !bytes.HasPrefix(state, []byte(wrapped)) {
+		return native
+	}
+	return StateMaker(string(state), native)
 }
 
 func openState(s string) (maker llm.Maker, kind, id, state string, ok bool) {

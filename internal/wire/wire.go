@@ -66,11 +66,12 @@ type Target struct {
 	OutputCap int64
 	// MaxOutput is the model's own limit, for formats that must state a cap.
 	MaxOutput int64
-	// Model is what is known of the model itself; it counts for requests of another
-	// format: one in the target's own says what it says.
+	// Model is what is known of the model itself. Of a request in the target's own
+	// format only what the model refuses is said in other words.
 	Model   Model
 	LossyOK bool // semantic losses are allowed
-	// Betas are the client's beta flags, for dialects that want them in the body.
+	// Betas are the client's beta flags (Facts.Betas), for dialects that want them in
+	// the body; the codec takes those that the dialect's cloud knows, see [BetasAt].
 	Betas []string
 	// IDs are the provider's own ids of the scan's StateIDs, in their order.
 	IDs []string
@@ -137,7 +138,10 @@ type Codec interface {
 // Scan is Facts and the places in the body where edits go.
 type Scan struct {
 	Facts
-	Spans Spans
+	Spans  Spans
+	Client *Dialect // how the client carries the format; nil: as the specification says
+	Asks   Asks
+	Effort string // as the client states it
 }
 
 // Answer is what the client is told of the answer, whatever the upstream calls it.
@@ -148,6 +152,9 @@ type Answer struct {
 	Created     int64   // Unix seconds
 	Framing     Framing // of a stream, as the client reads it
 	Packed      bool    // vectors in OpenAI's packed form
+	// Request is the client's request as it came, for formats whose answers repeat of it
+	// (Responses); it is read as long as the answer is written. nil: nothing is known of it.
+	Request []byte
 	// Seal makes an id that the client may keep of a provider's own; nil: ids pass.
 	Seal func(id string) string
 }

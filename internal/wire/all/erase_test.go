@@ -13,16 +13,52 @@ var erase = map[string]func(r *llm.Request){
 	"developer":       func(r *llm.Request) { roles(r, llm.Developer, llm.System) },
 	"assistant first": dropText(func(s string) bool { return s == "(The conversation begins.)" }),
 	"tools (missing)": func(r *llm.Request) { r.Tools, r.ToolChoice = nil, llm.ToolChoice{} },
+	"text (blank)":    dropText(func(s string) bool { return strings.TrimSpace(s) == "" }),
+	"tools":           func(r *llm.Request) { r.Tools, r.ToolChoice = nil, llm.ToolChoice{} },
 	"messages.name":   func(r *llm.Request) { names(r) },
 	"refusal":         func(r *llm.Request) { kinds(r, llm.Refusal, llm.Text) },
 	"image.detail":    func(r *llm.Request) { parts(r, func(p *llm.Part) bool { p.Detail = ""; return true }) },
 	"document.text":   func(r *llm.Request) { parts(r, textual) },
+	"document.title": func(r *llm.Request) {
+		parts(r, func(p *llm.Part) bool {
+			if p.Kind == llm.Document {
+				p.Name = ""
+			}
+			return p.Kind != llm.Text || !strings.HasPrefix(p.Text, "Document: ")
+		})
+	},
 	"document.url": func(r *llm.Request) {
 		dropKind(llm.Document)(r)
 		dropText(func(s string) bool { return strings.Contains(s, "\n\nhttp") || strings.HasPrefix(s, "http") })(r)
 	},
 	"audio":       dropKind(llm.Audio),
-	"opaque part": dropKind(llm.Opaque),
+	"video":       dropKind(llm.Video),
+	"video.url":   dropKind(llm.Video),
+	"state":       func(r *llm.Request) { parts(r, stateless) },
+	"citations":   func(r *llm.Request) { parts(r, func(p *llm.Part) bool { p.Citations = nil; return true }) },
+	"modalities":  func(r *llm.Request) { r.Modalities = nil },
+	"image":       dropKind(llm.Image),
+	"image.url":   dropKind(llm.Image),
+	"document":    dropKind(llm.Document),
+	"json_schema": func(r *llm.Request) { r.Output = llm.OutputFormat{} },
+	"tool_choice": func(r *llm.Request) { r.ToolChoice = llm.ToolChoice{} },
+	"temperature": func(r *llm.Request) { r.Temperature = "" },
+	"top_p":       func(r *llm.Request) { r.TopP = "" },
+	"stop":        func(r *llm.Request) { r.Stop = nil },
+	"user":        func(r *llm.Request) { r.User = "" },
+	"max_tokens":  func(r *llm.Request) { r.MaxOutput = 0 },
+	"tools.strict": func(r *llm.Request) {
+		for i := range r.Tools {
+			r.Tools[i].Strict = nil
+		}
+	},
+	"parallel_tool_calls=false": func(r *llm.Request) {
+		r.ParallelTools = nil
+		dropText(func(s string) bool { return s == "Call at most one function in a turn." })(r)
+	},
+	"reasoning.adaptive": func(r *llm.Request) { r.Reasoning = llm.Reasoning{} },
+	"service_tier=auto":  func(r *llm.Request) { r.ServiceTier = "" },
+	"opaque part":        dropKind(llm.Opaque),
 	"tool_result.media": func(r *llm.Request) {
 		dropKind(llm.Image)(r)
 		dropKind(llm.Document)(r)
@@ -51,6 +87,7 @@ var erase = map[string]func(r *llm.Request){
 	"metadata":              func(r *llm.Request) { r.Metadata = nil },
 	"prompt_cache_key":      func(r *llm.Request) { r.CacheKey = "" },
 	"store=true":            func(r *llm.Request) { r.Store = nil },
+	"store":                 func(r *llm.Request) { r.Store = nil },
 	"parts.citations":       func(*llm.Request) {},
 	"messages.tool_choice":  func(*llm.Request) {},
 	"messages.tool_calls":   func(*llm.Request) {},
@@ -92,10 +129,21 @@ func failure(p *llm.Part) bool {
 	return true
 }
 
+func stateless(p *llm.Part) bool {
+	if p.Kind != llm.Thinking && p.Signature != "" {
+		p.Signature, p.Maker = "", ""
+		return p.Kind != llm.Text || p.Text != ""
+	}
+	return true
+}
+
 // textual makes a document of plain text the text that it becomes.
 func textual(p *llm.Part) bool {
-	if p.Kind == llm.Document && p.Data == nil && p.Text != "" {
-		text := p.Text
+	text := p.Text
+	if text == "" && strings.HasPrefix(p.MediaType, "text/") {
+		text = string(p.Data)
+	}
+	if p.Kind == llm.Document && text != "" {
 		if p.Name != "" {
 			text = p.Name + "\n\n" + text
 		}
@@ -145,8 +193,8 @@ func marks(r *llm.Request) {
 func serverTools(r *llm.Request) {
 	var own []llm.Tool
 	for _, t := range r.Tools {
-		if t.From == "" {
-			own = append(own, t)
+		if t.From == "" && (t.Description != "" || len(schemaMeaning(t.Schema)) > len(`{"properties":{},"type":"object"}`)) {
+			own = append(own, t) // else it may stand for one that was called in the history
 		}
 	}
 	if r.Tools = own; own == nil {

@@ -42,7 +42,10 @@ func translated(t *testing.T, name string, from llm.Format) []byte {
 	}
 	defer f.Close()
 	in := wiretest.Drain(all.Codec(from).Frames(f, nil, wire.FrameOptions{Events: true}))
-	to := all.Codec(other(from))
+	to := all.Codec(llm.Chat)
+	if from == llm.Chat {
+		to = all.Codec(llm.Messages)
+	}
 	w := to.Writer(&wire.Answer{ID: "call_1", Model: "smart", StreamUsage: true, Created: 1764000000})
 	out := w.Heartbeat(nil)
 	out = w.Write(out, in.Events)

@@ -18,8 +18,11 @@ type blocks struct {
 	index   int          // of the next part
 	open    llm.PartKind // of the part that is open; empty where none is
 	calls   []call
-	current int    // the first of calls that is not yet closed
-	late    []byte // text that came while a tool call was open
+	current int      // the first of calls that is not yet closed
+	late    []byte   // text that came while a tool call was open
+	signed  []detail // Google's state of calls that are not begun
+	pending string   // Google's state of the part that comes next
+	sealed  bool     // the open thinking has its state, so that what comes is other thinking
 	reason  string
 	refused bool
 }
@@ -27,6 +30,7 @@ type blocks struct {
 type call struct {
 	id, name string
 	args     []byte // not yet handed on
+	state    string // Google's, likewise
 	begun    bool
 	balance  raw.Balance
 }
@@ -50,6 +54,10 @@ func (b *blocks) close(v *stream.Verdict) {
 
 func (b *blocks) begin(p llm.Part, v *stream.Verdict) {
 	b.close(v)
+	b.sealed = false
+	if b.pending != "" && p.Signature == "" && (p.Kind == llm.Text || p.Kind == llm.ToolCall) {
+		p.Signature, p.Maker, b.pending = b.pending, llm.MakerGoogle, ""
+	}
 	b.open = p.Kind
 	v.Events = append(v.Events, llm.Event{Kind: llm.BlockStart, Index: b.index, Part: p})
 	b.index++
@@ -63,18 +71,62 @@ func (b *blocks) text(kind llm.PartKind, t string, v *stream.Verdict) {
 		}
 		b.flush(v)
 	}
-	if b.open != kind {
+	if b.open != kind || b.sealed {
 		b.begin(llm.Part{Kind: kind}, v)
 	}
 	b.refused = b.refused || kind == llm.Refusal
 	v.Events = append(v.Events, llm.Event{Kind: llm.Delta, Index: b.index - 1, Text: t})
 }
 
-func (b *blocks) signature(sig string, v *stream.Verdict) {
-	if b.open != llm.Thinking {
-		b.begin(llm.Part{Kind: llm.Thinking}, v)
+// state takes what a detail carries: thinking's state, thinking that is shown to
+// nobody, or Google's state of a call or of whatever comes next.
+func (b *blocks) state(d *detail, v *stream.Verdict) {
+	switch {
+	case d.maker == llm.MakerGoogle && d.data != "" && d.id != "":
+		b.signed = append(b.signed, *d)
+	case d.maker == llm.MakerGoogle && d.data != "":
+		b.next(d.data, v)
+	case d.data != "" && d.maker == llm.MakerAnthropic:
+		b.begin(llm.Part{Kind: llm.Thinking, Redacted: d.data, Maker: d.maker}, v)
+		b.close(v)
+	default:
+		if b.open != llm.Thinking || b.sealed {
+			b.begin(llm.Part{Kind: llm.Thinking, ID: d.id}, v)
+		}
+		b.sealed = d.data != ""
+		v.Events = append(v.Events, llm.Event{Kind: llm.Delta, Index: b.index - 1, Signature: d.signature + d.data, Maker: d.maker})
 	}
-	v.Events = append(v.Events, llm.Event{Kind: llm.Delta, Index: b.index - 1, Signature: sig, Maker: llm.MakerAnthropic})
+}
+
+// next takes Google's state of the text that is open, or of the part that comes next.
+func (b *blocks) next(state string, v *stream.Verdict) {
+	if b.open == llm.Text && state != "" {
+		v.Events = append(v.Events, llm.Event{Kind: llm.Delta, Index: b.index - 1, Signature: state, Maker: llm.MakerGoogle})
+		return
+	}
+	b.pending += state
+}
+
+// cite takes sources of the text that is open.
+func (b *blocks) cite(list []llm.Citation, v *stream.Verdict) {
+	if len(list) == 0 || b.open == llm.ToolCall {
+		return
+	}
+	if b.open != llm.Text {
+		b.begin(llm.Part{Kind: llm.Text}, v)
+	}
+	for i := range list {
+		v.Events = append(v.Events, llm.Event{Kind: llm.Delta, Index: b.index - 1, Citation: &list[i]})
+	}
+}
+
+// whole takes a part that comes in one piece.
+func (b *blocks) whole(p llm.Part, v *stream.Verdict) {
+	if b.open == llm.ToolCall {
+		b.flush(v)
+	}
+	b.begin(p, v)
+	b.close(v)
 }
 
 // settled reports whether all calls are complete.
@@ -88,7 +140,7 @@ func (b *blocks) settled() bool {
 }
 
 // call takes a piece of the nth tool call.
-func (b *blocks) call(n int, id, name, args []byte, v *stream.Verdict) {
+func (b *blocks) call(n int, id, name, args []byte, state string, v *stream.Verdict) {
 	for n >= len(b.calls) {
 		b.calls = append(b.calls, call{})
 	}
@@ -100,6 +152,7 @@ func (b *blocks) call(n int, id, name, args []byte, v *stream.Verdict) {
 		k.name = string(name)
 	}
 	k.args = append(k.args, args...)
+	k.state += state
 	k.balance.Feed(args)
 	for b.current < len(b.calls) {
 		cur := &b.calls[b.current]
@@ -121,7 +174,20 @@ func (b *blocks) hand(n int, v *stream.Verdict) {
 		if k.id == "" { // Google's endpoint gives none
 			k.id = madeUpID(b.id, n)
 		}
-		b.begin(llm.Part{Kind: llm.ToolCall, ID: k.id, Name: k.name}, v)
+		p := llm.Part{Kind: llm.ToolCall, ID: k.id, Name: k.name}
+		for i := range b.signed {
+			if d := &b.signed[i]; d.id == k.id && k.state == "" {
+				k.state, d.data = d.data, ""
+			}
+		}
+		if k.state != "" {
+			p.Signature, p.Maker, k.state = k.state, llm.MakerGoogle, ""
+		}
+		b.begin(p, v)
+	}
+	if k.state != "" {
+		v.Events = append(v.Events, llm.Event{Kind: llm.Delta, Index: b.index - 1, Signature: k.state, Maker: llm.MakerGoogle})
+		k.state = ""
 	}
 	if len(k.args) > 0 {
 		v.Events = append(v.Events, llm.Event{Kind: llm.Delta, Index: b.index - 1, Text: string(k.args)})
@@ -152,6 +218,12 @@ func (b *blocks) finish(reason string, v *stream.Verdict) {
 		t := string(b.late)
 		b.late = nil
 		b.text(llm.Text, t, v)
+	}
+	for i := range b.signed { // of no call that there is
+		b.pending += b.signed[i].data
+	}
+	if b.signed = nil; b.pending != "" { // an empty text carries it, as Google has it
+		b.begin(llm.Part{Kind: llm.Text}, v)
 	}
 	b.close(v)
 }

@@ -16,7 +16,10 @@ type delta struct {
 	refusal   raw.Cursor
 	toolCalls raw.Cursor
 	function  raw.Cursor
-	has       uint8
+	state     raw.Cursor
+	sources   raw.Cursor
+	images    raw.Cursor
+	has       uint16
 }
 
 const (
@@ -27,6 +30,9 @@ const (
 	hasRefusal
 	hasTools
 	hasFunction
+	hasState
+	hasSources
+	hasImages
 )
 
 // pass takes a delta where only counters are wanted, for which order is nothing.
@@ -72,6 +78,16 @@ func (s *scan) pass(c *raw.Cursor, v *stream.Verdict) {
 				s.function(c, v)
 				continue
 			}
+		case "audio":
+			if kind == '{' {
+				s.sound(c, v)
+				continue
+			}
+		case "images":
+			if kind == '[' {
+				s.pictures(c, v, nil)
+				continue
+			}
 		}
 		c.Skip()
 	}
@@ -80,7 +96,7 @@ func (s *scan) pass(c *raw.Cursor, v *stream.Verdict) {
 	}
 }
 
-func (s *scan) delta(c *raw.Cursor, d *delta) {
+func (s *scan) delta(c *raw.Cursor, d *delta, v *stream.Verdict) {
 	for c.Object(); ; {
 		key, ok := c.Key()
 		if !ok {
@@ -114,6 +130,23 @@ func (s *scan) delta(c *raw.Cursor, d *delta) {
 			if kind == '{' {
 				d.function, d.has = at, d.has|hasFunction
 			}
+		case "extra_content":
+			if kind == '{' {
+				d.state, d.has = at, d.has|hasState
+			}
+		case "annotations":
+			if kind == '[' {
+				d.sources, d.has = at, d.has|hasSources
+			}
+		case "images":
+			if kind == '[' {
+				d.images, d.has = at, d.has|hasImages
+			}
+		case "audio":
+			if kind == '{' {
+				s.sound(c, v)
+				continue
+			}
 		}
 		c.Skip()
 	}
@@ -131,6 +164,15 @@ func (s *scan) apply(d *delta, v *stream.Verdict, out *blocks) {
 	}
 	if d.has&hasList != 0 {
 		s.list(&d.content, v, out)
+	}
+	if d.has&hasSources != 0 && out != nil {
+		out.cite(annotations(&d.sources), v)
+	}
+	if d.has&hasState != 0 && out != nil {
+		out.next(thoughtSignature(&d.state), v)
+	}
+	if d.has&hasImages != 0 {
+		s.pictures(&d.images, v, out)
 	}
 	if d.has&hasRefusal != 0 {
 		s.text(&d.refusal, llm.Refusal, v, out)
@@ -201,21 +243,75 @@ func (s *scan) details(c *raw.Cursor, texts bool, v *stream.Verdict, out *blocks
 			c.Skip()
 			continue
 		}
+		var e detail
+		format := ""
 		for c.Object(); ; {
 			key, ok := c.Key()
 			if !ok {
 				break
 			}
+			k := string(key)
 			switch {
-			case texts && c.Kind() == '"' && (string(key) == "text" || string(key) == "summary"):
+			case c.Kind() != '"':
+				c.Skip()
+			case texts && (k == "text" || k == "summary"):
 				s.text(c, llm.Thinking, v, out)
-			case string(key) == "signature" && c.Kind() == '"' && out != nil:
-				if sig := c.Text(); sig != "" {
-					out.signature(sig, v)
-				}
+			case out == nil:
+				c.Skip()
+			case k == "signature":
+				e.signature = c.Text()
+			case k == "data":
+				e.data = c.Text()
+			case k == "id":
+				e.id = c.Text()
+			case k == "format":
+				format = c.Text()
 			default:
 				c.Skip()
 			}
+		}
+		if e.state() && c.Err() == nil {
+			e.maker = detailMaker(format)
+			out.state(&e, v)
+		}
+	}
+}
+
+// sound counts what is said in sound; the canonical answer has no place for pieces
+// of it.
+func (s *scan) sound(c *raw.Cursor, v *stream.Verdict) {
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return
+		}
+		switch {
+		case string(key) == "transcript" && c.Kind() == '"':
+			s.counted(llm.Text, c.TextLen(), v)
+		case string(key) == "data" && c.Kind() == '"':
+			if c.TextLen() > 0 {
+				v.Class = wire.Content
+			}
+		default:
+			c.Skip()
+		}
+	}
+}
+
+// pictures takes images, which come whole.
+func (s *scan) pictures(c *raw.Cursor, v *stream.Verdict, out *blocks) {
+	for c.List(); c.More(); {
+		v.Class = wire.Content
+		if out == nil || c.Kind() != '{' {
+			c.Skip()
+			continue
+		}
+		d := decoder{c: *c}
+		p := d.part()
+		c.Skip()
+		if p.Kind == llm.Image && c.Err() == nil {
+			p.Extra = nil
+			out.whole(p, v)
 		}
 	}
 }

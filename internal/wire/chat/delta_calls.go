@@ -72,6 +72,7 @@ func (s *scan) calls(c *raw.Cursor, v *stream.Verdict, out *blocks) {
 func (s *scan) call(c *raw.Cursor, v *stream.Verdict, out *blocks) {
 	index := int64(-1)
 	var id, name []byte
+	state := ""
 	s.scratch = s.scratch[:0]
 	for c.Object(); ; {
 		key, ok := c.Key()
@@ -87,6 +88,12 @@ func (s *scan) call(c *raw.Cursor, v *stream.Verdict, out *blocks) {
 			}
 		case "id":
 			id = s.field(c)
+		case "extra_content":
+			if out == nil {
+				c.Skip()
+				continue
+			}
+			state = thoughtSignature(c)
 		case "function":
 			if c.Kind() != '{' {
 				c.Skip()
@@ -125,6 +132,6 @@ func (s *scan) call(c *raw.Cursor, v *stream.Verdict, out *blocks) {
 	s.p.OpenTool = !k.balance.Complete()
 	v.Class = wire.Content
 	if out != nil {
-		out.call(at, id, name, s.scratch, v)
+		out.call(at, id, name, s.scratch, state, v)
 	}
 }

@@ -2,30 +2,83 @@ package chat
 
 import (
 	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/raw"
 )
 
 // Edit implements wire.Codec.
 func (Codec) Edit(dst, body []byte, s *wire.Scan, t *wire.Target) ([]byte, error) {
 	var e wire.Editor
-	sp := &s.Spans
-	if t.Upstream != "" && t.Upstream != s.Model {
+	sp, d := &s.Spans, dialect(t)
+	switch {
+	case sp.Model.Empty(): // the client's address named it (Azure)
+		if t.Upstream != "" || s.Model != "" {
+			var m raw.Builder
+			m.PutString("model", upstream(s, t))
+			e.Insert(sp.Object, string(append(m.B, ',')))
+		}
+	case t.Upstream != "" && t.Upstream != s.Model:
 		e.String(sp.Model, t.Upstream)
 	}
 	end := sp.Object.To - 1
 	if t.OutputCap > 0 {
 		editCap(&e, sp, t, end)
 	}
-	if s.Stream && !dialect(t).NoStreamUsage && !s.StreamUsage {
-		switch {
-		case !sp.IncludeUsage.Empty():
-			e.Raw(sp.IncludeUsage, "true")
-		case sp.StreamOptions.Empty():
-			e.Raw(wire.Span{From: end, To: end}, `,"stream_options":{"include_usage":true}`)
-		default:
-			e.Raw(sp.StreamOptions, withUsage(body[sp.StreamOptions.From:sp.StreamOptions.To]))
+	editUsage(&e, body, s, d, end)
+	editEffort(&e, s, t)
+	for _, m := range [...]struct {
+		field string
+		at    wire.Member
+	}{
+		{"user", sp.User}, {"metadata", sp.Metadata}, {"prompt_cache_key", sp.CacheKey},
+		{"service_tier", sp.ServiceTier}, {"store=true", sp.Store},
+	} {
+		if !m.at.Value.Empty() && d.Bars(m.field) && (m.field != "store=true" || body[m.at.Value.From] != 't') {
+			e.Cut(m.at, sp.Object)
 		}
 	}
+	if d.SeedName != "" && !sp.SeedKey.Empty() {
+		e.String(sp.SeedKey, d.SeedName)
+	}
 	return e.Apply(dst, body), nil
+}
+
+func upstream(s *wire.Scan, t *wire.Target) string {
+	if t.Upstream != "" {
+		return t.Upstream
+	}
+	return s.Model
+}
+
+// editUsage asks for usage at the end of a stream, of which the bill is made.
+func editUsage(e *wire.Editor, body []byte, s *wire.Scan, d *wire.Dialect, end int) {
+	sp := &s.Spans
+	switch {
+	case d.NoStreamUsage:
+		if !sp.StreamOptions.Empty() {
+			e.Cut(sp.StreamOptionsAt, sp.Object)
+		}
+	case !s.Stream || s.StreamUsage:
+	case !sp.IncludeUsage.Empty():
+		e.Raw(sp.IncludeUsage, "true")
+	case sp.StreamOptions.Empty():
+		e.Raw(wire.Span{From: end, To: end}, `,"stream_options":{"include_usage":true}`)
+	default:
+		e.Raw(sp.StreamOptions, withUsage(body[sp.StreamOptions.From:sp.StreamOptions.To]))
+	}
+}
+
+// editEffort brings an effort to one that the model takes, or takes it out where it
+// takes none.
+func editEffort(e *wire.Editor, s *wire.Scan, t *wire.Target) {
+	at := s.Spans.Effort
+	if at.Value.Empty() || t.Model.Fits(0, s.Effort) {
+		return
+	}
+	if level := t.Model.Level(s.Effort); level != "" {
+		e.String(at.Value, level)
+	} else {
+		e.Cut(at, s.Spans.Object)
+	}
 }
 
 func editCap(e *wire.Editor, sp *wire.Spans, t *wire.Target, end int) {

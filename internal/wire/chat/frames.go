@@ -7,7 +7,6 @@ import (
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/raw"
-	"github.com/skein-run/skein/internal/wire/sse"
 	"github.com/skein-run/skein/internal/wire/stream"
 )
 
@@ -23,7 +22,7 @@ func (Codec) Frames(r io.Reader, d *wire.Dialect, o wire.FrameOptions) wire.Stre
 	if o.Events {
 		s.out = &blocks{}
 	}
-	return stream.New(r, s, &s.p, o)
+	return stream.New(r, s, &s.p, d.Framing.Of(llm.Chat), o)
 }
 
 // scan reads the chunks of one answer. It implements stream.Scanner.
@@ -243,7 +242,7 @@ func (s *scan) choice(c *raw.Cursor, v *stream.Verdict) {
 			default:
 				d = &s.deltas
 				*d = delta{}
-				s.delta(c, d)
+				s.delta(c, d, v)
 			}
 		case "finish_reason":
 			if c.Kind() == '"' {
@@ -286,7 +285,7 @@ func (s *scan) AtEnd(v *stream.Verdict) *llm.Error {
 	case !s.p.Usage.Reported && !s.d.NoDone && !s.d.NoStreamUsage:
 		return wire.BrokenStream("it ended without [DONE] and without usage")
 	}
-	v.Make = sse.Append(nil, "", done)
+	v.Make = done
 	s.end(v)
 	return nil
 }

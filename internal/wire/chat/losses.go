@@ -13,9 +13,6 @@ func emulated(note string) wire.Fate { return wire.Fate{Class: wire.Emulated, No
 func advisory(note string) wire.Fate { return wire.Fate{Class: wire.Advisory, Note: note} }
 func semantic(note string) wire.Fate { return wire.Fate{Class: wire.Semantic, Note: note} }
 func neutral(note string) wire.Fate  { return wire.Fate{Class: wire.Neutral, Note: note} }
-func extra(holder, path string, f wire.Fate, neutral ...string) wire.ExtraFate {
-	return wire.ExtraFate{From: llm.Messages, Holder: holder, Path: path, Fate: f, Neutral: neutral}
-}
 
 // Table says what becomes of each field when a request is written in this format.
 var Table = wire.LossTable{
@@ -38,7 +35,7 @@ var Table = wire.LossTable{
 		"audio":                     carried(),
 		"video":                     semantic("no video"),
 		"video.url":                 semantic("no video"),
-		"state":                     emulated("in extra_content, as Google has it in this format"),
+		"state":                     semantic("kept only by vendors that have a member for it"),
 		"citations":                 advisory("sources of an earlier answer"),
 		"modalities":                carried(),
 		"opaque part":               semantic("known to its own format only"),
@@ -47,7 +44,7 @@ var Table = wire.LossTable{
 		"tool_result.media":         emulated("in a user message after the results"),
 		"tool_result.is_error":      emulated("text that begins with [error]"),
 		"thinking":                  advisory("kept only by vendors that have a member for it"),
-		"thinking.signature":        semantic("only its maker can read it"),
+		"thinking.signature":        semantic("kept only by vendors that have a member for it"),
 		"cache_control":             advisory("caches work by themselves; kept by vendors that take marks"),
 		"prefill":                   semantic("the answer begins anew instead of going on"),
 		"tools":                     carried(),
@@ -80,27 +77,5 @@ var Table = wire.LossTable{
 		"metadata":                  carried(),
 		"prompt_cache_key":          carried(),
 		"store=true":                carried(),
-	},
-	Extras: []wire.ExtraFate{
-		extra("", "inference_geo", semantic("where the work is done is a guarantee")),
-		extra("", "container", semantic("a sandbox at its own provider"), `null`),
-		extra("", "mcp_servers", semantic("servers that the provider itself calls"), `[]`),
-		extra("", "context_management", semantic("the provider edits the history")),
-		extra("", "output_config.effort", carried()), // read into the canonical members, as output_format is
-		extra("", "output_format", carried()),
-		extra("", "thinking.display", advisory("thinking is shown as the provider shows it")),
-		extra("messages", "role", carried()), // system text between the turns
-		extra("", "output_config.task_budget", advisory("a hint of how much work is left")),
-		extra("", "anthropic_version", neutral("of the other format")),
-		extra("", "anthropic_beta", neutral("of the other format")),
-		extra("", "cache_control", advisory("caches work by themselves")),
-		extra("parts", "citations", semantic("sources are not cited"), `{"enabled":false}`, `[]`),
-		extra("parts", "context", advisory("a document's context for its reader")),
-		extra("parts", "caller", neutral("who called the tool")),
-		extra("tools", "defer_loading", emulated("all tools are shown at once"), `false`),
-		extra("tools", "allowed_callers", semantic("only its own provider can call tools from code"), `["direct"]`),
-		extra("tools", "eager_input_streaming", advisory("arguments stream as they come")),
-		extra("tools", "input_examples", semantic("examples of arguments")),
-		extra("tools", "type", neutral("an ordinary tool")),
 	},
 }

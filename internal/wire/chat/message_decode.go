@@ -2,6 +2,7 @@ package chat
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 
 	"github.com/skein-run/skein/internal/llm"
@@ -15,11 +16,15 @@ type turn struct {
 	role     string
 	name     string
 	content  []llm.Part
-	thinking llm.Part
-	thinks   bool
+	thinking llm.Part    // of the member for it
+	reasoned []llm.Extra // that member, as it is
+	details  []detail
 	refusal  string
 	calls    []llm.Part
+	media    []llm.Part // images and sound that the model made
 	callID   string
+	state    string // Google's, of the message
+	sources  []llm.Citation
 	extra    []llm.Extra
 }
 
@@ -50,15 +55,73 @@ func quoted(s string) string { return string(raw.AppendString(nil, s)) }
 
 // parts are an assistant's, in the order in which they were made.
 func (t *turn) parts() []llm.Part {
-	var parts []llm.Part
-	if t.thinks {
-		parts = append(parts, t.thinking)
+	parts, next := thoughts(t.details)
+	switch {
+	case t.thinking.Text == "":
+	case len(parts) == 0:
+		parts = []llm.Part{t.thinking}
+	case len(parts) == 1:
+		parts[0].Text, parts[0].Name = t.thinking.Text, ""
+	default: // the details have the same text, and say which state is of which
+		t.extra = append(t.extra, t.reasoned...)
 	}
+	t.place(next)
 	parts = append(parts, t.content...)
+	parts = append(parts, t.media...)
 	if t.refusal != "" {
 		parts = append(parts, llm.Part{Kind: llm.Refusal, Text: t.refusal})
 	}
 	return append(parts, t.calls...)
+}
+
+// place puts sources onto the text and Google's state onto what it is of: the call of
+// its id, else the text or the first call that has none. State of nothing is an empty
+// text's, as Google itself has it.
+func (t *turn) place(next []detail) {
+	if text := t.text(); text != nil {
+		text.Citations = t.sources
+	} else if len(t.sources) > 0 {
+		t.content = append(t.content, llm.Part{Kind: llm.Text, Citations: t.sources})
+	}
+	if t.state != "" {
+		if text := t.text(); text != nil {
+			text.Signature, text.Maker = t.state, llm.MakerGoogle
+		} else {
+			t.content = append(t.content, llm.Part{Kind: llm.Text, Signature: t.state, Maker: llm.MakerGoogle})
+		}
+	}
+	for i := range next {
+		if p := t.owner(next[i].id); p != nil {
+			p.Signature, p.Maker = next[i].data, llm.MakerGoogle
+		} else {
+			t.content = append(t.content, llm.Part{Kind: llm.Text, Signature: next[i].data, Maker: llm.MakerGoogle})
+		}
+	}
+}
+
+// text is the last text, or nil.
+func (t *turn) text() *llm.Part {
+	for i := len(t.content) - 1; i >= 0; i-- {
+		if t.content[i].Kind == llm.Text {
+			return &t.content[i]
+		}
+	}
+	return nil
+}
+
+func (t *turn) owner(id string) *llm.Part {
+	for i := range t.calls {
+		if p := &t.calls[i]; p.Kind == llm.ToolCall && p.ID == id && p.Signature == "" {
+			return p
+		}
+	}
+	if text := t.text(); text != nil && text.Signature == "" {
+		return text
+	}
+	if len(t.calls) > 0 && t.calls[0].Kind == llm.ToolCall && t.calls[0].Signature == "" {
+		return &t.calls[0]
+	}
+	return nil
 }
 
 func (d *decoder) turn(t *turn) {
@@ -91,11 +154,24 @@ func (d *decoder) turn(t *turn) {
 				c.Skip()
 				continue
 			}
+			at := *c
 			if s := c.Text(); s != "" {
-				t.thinking.Kind, t.thinking.Text, t.thinking.Name, t.thinks = llm.Thinking, s, "", true
+				t.thinking.Kind, t.thinking.Text = llm.Thinking, s
+				t.reasoned = raw.Keep(nil, llm.Chat, "", key, &at)
 			}
 		case "reasoning_details":
 			d.details(t, key)
+		case "extra_content":
+			at := *c
+			t.state = thoughtSignature(&at)
+			t.extra = raw.Keep(t.extra, llm.Chat, "", key, c)
+		case "annotations":
+			if at := *c; at.Kind() == '[' {
+				t.sources = annotations(&at)
+			}
+			t.extra = raw.Keep(t.extra, llm.Chat, "", key, c)
+		case "images", "audio":
+			d.made(t, key)
 		default:
 			t.extra = raw.Keep(t.extra, llm.Chat, "", key, c)
 		}
@@ -114,49 +190,57 @@ func (d *decoder) details(t *turn, key []byte) {
 		c.Skip()
 		return
 	}
-	before := *c
-	var text, signature, sealed string
-	for c.List(); c.More(); {
-		if c.Kind() != '{' {
-			c.Skip()
+	at := *c
+	for at.List(); at.More(); {
+		if at.Kind() != '{' {
+			at.Skip()
 			continue
 		}
-		for c.Object(); ; {
-			key, ok := c.Key()
-			if !ok {
-				break
-			}
-			switch {
-			case string(key) == "text" && c.Kind() == '"':
-				text += c.Text()
-			case string(key) == "signature" && c.Kind() == '"':
-				signature += c.Text()
-			case string(key) == "data" && c.Kind() == '"':
-				sealed += c.Text()
-			default:
-				c.Skip()
-			}
+		if e := readDetail(&at); e.text != "" || e.state() {
+			t.details = append(t.details, e)
 		}
 	}
-	if c.Err() != nil {
-		return
-	}
-	*c = before
 	t.extra = raw.Keep(t.extra, llm.Chat, "", key, c)
-	if text == "" && signature == "" && sealed == "" {
-		return
+}
+
+// made reads images (OpenRouter: [{"type":"image_url",…}]) and sound
+// ({"id","data","transcript"}) of an answer. They stay as they are as well.
+func (d *decoder) made(t *turn, key []byte) {
+	at := decoder{c: d.c, r: d.r}
+	switch {
+	case string(key) == "images" && at.c.Kind() == '[':
+		for at.c.List(); at.c.More(); {
+			if p := at.part(); p.Kind == llm.Image {
+				p.Extra = nil
+				t.media = append(t.media, p)
+			}
+		}
+	case string(key) == "audio" && at.c.Kind() == '{':
+		if p := at.sound(); len(p.Data) > 0 {
+			t.media = append(t.media, p)
+		}
 	}
-	t.thinking.Kind, t.thinks = llm.Thinking, true
-	if t.thinking.Text == "" {
-		t.thinking.Text = text
-		t.thinking.Name = inDetails
-	}
-	t.thinking.Signature = signature
-	if signature != "" || sealed != "" {
-		t.thinking.Maker = llm.MakerAnthropic
-	}
-	if t.thinking.Text == "" && signature == "" {
-		t.thinking.Redacted = sealed
+	t.extra = raw.Keep(t.extra, llm.Chat, "", key, &d.c)
+}
+
+func (d *decoder) sound() llm.Part {
+	c := &d.c
+	p := llm.Part{Kind: llm.Audio}
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			return p
+		}
+		switch string(key) {
+		case "data":
+			p.Data, _ = base64.StdEncoding.DecodeString(text(c))
+		case "transcript":
+			p.Text = text(c)
+		case "id":
+			p.ID = text(c)
+		default:
+			c.Skip()
+		}
 	}
 }
 
@@ -221,6 +305,12 @@ func (d *decoder) call() llm.Part {
 			}
 		case "cache_control":
 			d.cacheMark(key, &p.Cache, &p.Extra)
+		case "extra_content":
+			at := *c
+			if p.Signature = thoughtSignature(&at); p.Signature != "" {
+				p.Maker = llm.MakerGoogle
+			}
+			p.Extra = raw.Keep(p.Extra, llm.Chat, "", key, c)
 		default:
 			p.Extra = raw.Keep(p.Extra, llm.Chat, "", key, c)
 		}

@@ -37,6 +37,14 @@ func (e *encoder) message(n int, m *llm.Message) {
 	}
 	e.open(string(m.Role), m, results == 0)
 	e.b.Key("content")
+	if m.Name != "" && !e.takes("messages.name") {
+		for i := range rest {
+			if rest[i].Kind == llm.Text { // the speaker before what is said
+				rest[i].Text = "[" + m.Name + "] " + rest[i].Text
+				break
+			}
+		}
+	}
 	e.content(rest)
 	e.close(m, results == 0)
 }
@@ -46,7 +54,7 @@ func (e *encoder) message(n int, m *llm.Message) {
 func (e *encoder) open(role string, m *llm.Message, own bool) {
 	e.b.Object()
 	e.b.PutString("role", role)
-	if own && m.Name != "" {
+	if own && m.Name != "" && e.takes("messages.name") {
 		e.b.PutString("name", m.Name)
 	}
 }
@@ -165,6 +173,13 @@ func (e *encoder) assistant(n int, m *llm.Message) {
 	if thinking != "" && len(e.d.ReasoningNames) > 0 {
 		b.PutString(e.d.ReasoningNames[0], thinking)
 	}
+	if raw.Find(m.Extra, llm.Chat, inDetails) == nil && e.d.Carries("thinking.signature") {
+		putDetails(b, e.stated(m))
+	}
+	e.inDetails = raw.Find(m.Extra, llm.Chat, inDetails) != nil
+	if raw.Find(m.Extra, llm.Chat, "extra_content") == nil && e.extraContent() {
+		putState(b, m.Parts)
+	}
 	if calls > 0 {
 		b.Key("tool_calls")
 		b.List()
@@ -181,10 +196,49 @@ func (e *encoder) assistant(n int, m *llm.Message) {
 	e.close(m, true)
 }
 
+// extraContent: Google's state stands on the calls and messages themselves.
+func (e *encoder) extraContent() bool {
+	return !e.inDetails && (e.toClient || e.d.Carries("state") && !e.d.Carries("thinking.signature"))
+}
+
+// stated are the parts whose state stands in reasoning_details: thinking, and where
+// Google's has no other place the calls.
+func (e *encoder) stated(m *llm.Message) []llm.Part {
+	if e.extraContent() {
+		return m.Parts
+	}
+	out := make([]llm.Part, 0, len(m.Parts))
+	for i := range m.Parts {
+		p := m.Parts[i]
+		if p.Kind != llm.Thinking && p.Signature != "" {
+			state := llm.Part{Kind: llm.Thinking, Signature: p.Signature, Maker: p.Maker}
+			if p.Kind == llm.ToolCall {
+				state.ID = p.ID
+			}
+			p = state
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// putState writes Google's state of a message's last text.
+func putState(b *raw.Builder, parts []llm.Part) {
+	for i := len(parts) - 1; i >= 0; i-- {
+		if p := &parts[i]; p.Kind == llm.Text && p.Signature != "" {
+			putThoughtSignature(b, p)
+			return
+		}
+	}
+}
+
 func (e *encoder) call(n, i int, p *llm.Part) {
 	putCall(&e.b, e.ids.Call(p, n, i), p)
 	if e.d.CacheMarks {
 		e.b.PutCacheMark(p.Cache)
+	}
+	if e.extraContent() && raw.Find(p.Extra, llm.Chat, "extra_content") == nil {
+		putThoughtSignature(&e.b, p)
 	}
 	e.b.Extras(p.Extra, llm.Chat, "")
 	e.b.EndObject()

@@ -29,6 +29,10 @@ func (d *decoder) part() llm.Part {
 			p.Text = c.Text()
 		case "image_url":
 			d.image(&p)
+		case "video_url":
+			if d.image(&p); p.Kind == llm.Image {
+				p.Kind = llm.Video
+			}
 		case "input_audio":
 			d.audio(&p)
 		case "file":
@@ -54,6 +58,8 @@ func (d *decoder) part() llm.Part {
 		p.Kind = llm.PartKind(kind)
 	case "image_url":
 		known = known && p.Kind == llm.Image && p.Text == ""
+	case "video_url":
+		known = known && p.Kind == llm.Video && p.Text == ""
 	case "input_audio":
 		known = known && p.Kind == llm.Audio && p.Text == ""
 	case "file":

@@ -13,7 +13,7 @@ import (
 // The slice is used up.
 func (e *encoder) content(parts []llm.Part) {
 	b := &e.b
-	parts = slices.DeleteFunc(parts, func(p llm.Part) bool { return p.Kind == llm.Opaque && p.From != llm.Chat })
+	parts = slices.DeleteFunc(parts, func(p llm.Part) bool { return !e.writable(&p) })
 	if len(parts) == 0 {
 		b.String("")
 		return
@@ -27,6 +27,19 @@ func (e *encoder) content(parts []llm.Part) {
 		e.part(&parts[i])
 	}
 	b.EndList()
+}
+
+// writable reports whether a part comes to anything here.
+func (e *encoder) writable(p *llm.Part) bool {
+	switch p.Kind {
+	case llm.Opaque:
+		return p.From == llm.Chat
+	case llm.Video:
+		return e.r.From == llm.Chat || p.Data != nil && e.d.Carries("video") || p.URL != "" && e.d.Carries("video.url")
+	case llm.Text:
+		return p.Text != "" || p.Signature == "" // else it is there for its state
+	}
+	return true
 }
 
 func (e *encoder) part(p *llm.Part) {
@@ -61,6 +74,13 @@ func (e *encoder) part(p *llm.Part) {
 		}
 		b.Extras(p.Extra, llm.Chat, "image_url.")
 		b.EndObject()
+	case llm.Video:
+		b.PutString("type", "video_url")
+		b.Key("video_url")
+		b.Object()
+		e.address("url", p)
+		b.Extras(p.Extra, llm.Chat, "image_url.")
+		b.EndObject()
 	case llm.Audio:
 		b.PutString("type", "input_audio")
 		b.Key("input_audio")
@@ -87,7 +107,8 @@ func (e *encoder) part(p *llm.Part) {
 
 func (e *encoder) document(p *llm.Part) {
 	b := &e.b
-	if text := asText(p); text != "" && (p.Text != "" || e.r.From != llm.Chat) {
+	byAddress := p.URL != "" && e.d.Carries("document.url")
+	if text := asText(p); text != "" && (p.Text != "" || e.r.From != llm.Chat && !byAddress) {
 		b.PutString("type", "text")
 		b.PutString("text", text)
 		return

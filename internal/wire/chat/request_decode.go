@@ -67,6 +67,10 @@ func (d *decoder) request() {
 			r.Penalties.Frequency = c.Number()
 		case "seed":
 			r.Seed = c.Number()
+		case "top_k", "random_seed", "enable_thinking":
+			d.vendorMember(key)
+		case "modalities":
+			d.modalities(key)
 		case "stop":
 			d.stop()
 		case "n":
@@ -222,6 +226,40 @@ func (d *decoder) jsonSchema() {
 			d.r.Extra = raw.Keep(d.r.Extra, llm.Chat, "response_format.json_schema.", key, c)
 		}
 	}
+}
+
+// vendorMember reads what some vendors know under a name of their own, and keeps it
+// as it is for them.
+func (d *decoder) vendorMember(key []byte) {
+	at, r := d.c, d.r
+	switch kind := at.Kind(); {
+	case string(key) == "top_k" && kind == '0':
+		r.TopK = at.Number()
+	case string(key) == "random_seed" && kind == '0':
+		r.Seed = at.Number()
+	case string(key) == "enable_thinking" && (kind == 't' || kind == 'f'):
+		thinks := at.Bool()
+		r.Reasoning.Enabled = &thinks
+	}
+	r.Extra = raw.Keep(r.Extra, llm.Chat, "", key, &d.c)
+}
+
+// modalities reads what the answer may be made of; text alone is nothing to ask for,
+// and stays as it is.
+func (d *decoder) modalities(key []byte) {
+	at := d.c
+	var kinds []string
+	if at.Kind() == '[' {
+		for at.List(); at.More(); {
+			kinds = append(kinds, text(&at))
+		}
+	}
+	if len(kinds) > 1 || len(kinds) == 1 && kinds[0] != "text" {
+		d.r.Modalities = kinds
+		d.c = at
+		return
+	}
+	d.r.Extra = raw.Keep(d.r.Extra, llm.Chat, "", key, &d.c)
 }
 
 // vendorReasoning reads the two other spellings, {"effort","max_tokens","enabled"}

@@ -11,7 +11,7 @@ import (
 // EncodeRequest implements wire.Codec. Messages come last, so that a longer
 // history begins with the bytes of a shorter one.
 func (Codec) EncodeRequest(r *llm.Request, t *wire.Target) ([]byte, []wire.Loss, error) {
-	losses := Codec{}.Losses(r)
+	losses := wire.LossesAt(&Table, r, t)
 	if e := wire.RefuseLossy(losses, t, llm.Chat); e != nil {
 		return nil, losses, e
 	}
@@ -49,7 +49,14 @@ type encoder struct {
 	d   *wire.Dialect
 	t   *wire.Target
 	ids wire.CallIDs
+
+	toClient  bool // an answer is written, not a request
+	inDetails bool // the message in hand has its own reasoning_details, with all state
 }
+
+// takes reports whether the vendor takes a field. What a client of this format says
+// in it is the client's business.
+func (e *encoder) takes(field string) bool { return e.r.From == llm.Chat || !e.d.Bars(field) }
 
 func (e *encoder) request() {
 	b, r := &e.b, e.r
@@ -61,12 +68,26 @@ func (e *encoder) request() {
 	b.PutString("model", model)
 	e.stream()
 	e.cap()
-	b.PutNumber("temperature", r.Temperature)
-	b.PutNumber("top_p", r.TopP)
-	b.PutNumber("presence_penalty", r.Penalties.Presence)
-	b.PutNumber("frequency_penalty", r.Penalties.Frequency)
-	b.PutNumber("seed", r.Seed)
-	if r.Choices > 0 {
+	if r.From == llm.Chat || e.t.Model.Samples(r) {
+		b.PutNumber("temperature", r.Temperature)
+		b.PutNumber("top_p", r.TopP)
+	}
+	if e.takes("presence_penalty") {
+		b.PutNumber("presence_penalty", r.Penalties.Presence)
+	}
+	if e.takes("frequency_penalty") {
+		b.PutNumber("frequency_penalty", r.Penalties.Frequency)
+	}
+	e.seed()
+	if len(r.Modalities) > 0 {
+		b.Key("modalities")
+		b.List()
+		for _, m := range r.Modalities {
+			b.String(m)
+		}
+		b.EndList()
+	}
+	if r.Choices > 0 && e.takes("n>1") {
 		b.PutInt("n", r.Choices)
 	}
 	if len(r.Stop) > 0 {
@@ -80,10 +101,10 @@ func (e *encoder) request() {
 		}
 		b.EndList()
 	}
-	if r.Logprobs {
+	if r.Logprobs && e.takes("logprobs") {
 		b.PutBool("logprobs", true)
 	}
-	if r.TopLogprobs > 0 {
+	if r.TopLogprobs > 0 && e.takes("logprobs") {
 		b.PutInt("top_logprobs", r.TopLogprobs)
 	}
 	e.reasoning()
@@ -98,6 +119,21 @@ func (e *encoder) request() {
 	}
 	b.EndList()
 	b.EndObject()
+}
+
+// seed writes the seed under the vendor's name, and top_k where the vendor has it.
+func (e *encoder) seed() {
+	r := e.r
+	if raw.Find(r.Extra, llm.Chat, "random_seed") == nil {
+		name := e.d.SeedName
+		if name == "" {
+			name = "seed"
+		}
+		e.b.PutNumber(name, r.Seed)
+	}
+	if r.From != llm.Chat && e.d.Carries("top_k") && e.t.Model.Samples(r) {
+		e.b.PutNumber("top_k", r.TopK)
+	}
 }
 
 func (e *encoder) stream() {
@@ -134,19 +170,19 @@ func (e *encoder) cap() {
 
 func (e *encoder) bookkeeping() {
 	b, r := &e.b, e.r
-	if r.ServiceTier != "" && (r.From == llm.Chat || r.ServiceTier == "auto") {
+	if r.ServiceTier != "" && (r.From == llm.Chat || r.ServiceTier == "auto") && e.takes("service_tier") {
 		b.PutString("service_tier", r.ServiceTier)
 	}
-	if r.User != "" {
+	if r.User != "" && e.takes("user") {
 		b.PutString("user", r.User)
 	}
-	if r.CacheKey != "" {
+	if r.CacheKey != "" && e.takes("prompt_cache_key") {
 		b.PutString("prompt_cache_key", r.CacheKey)
 	}
-	if r.Store != nil {
+	if r.Store != nil && e.takes("store=true") {
 		b.PutBool("store", *r.Store)
 	}
-	if len(r.Metadata) > 0 {
+	if len(r.Metadata) > 0 && e.takes("metadata") {
 		b.Key("metadata")
 		b.Object()
 		for _, k := range sortedKeys(r.Metadata) {
@@ -157,30 +193,30 @@ func (e *encoder) bookkeeping() {
 }
 
 // reasoning writes an effort, from the budget where there is none; a vendor's own
-// spelling, kept with the request, comes before it.
+// spelling, kept with the request, comes before it. Of another format's request it
+// is one that the model takes.
 func (e *encoder) reasoning() {
-	r := e.r
+	r, m := e.r, &e.t.Model
 	if raw.Find(r.Extra, llm.Chat, "reasoning") != nil {
 		return
 	}
 	effort := r.Reasoning.Effort
-	if effort == "" && r.Reasoning.Budget > 0 && raw.Find(r.Extra, llm.Chat, "thinking") == nil {
-		effort = effortOf(r.Reasoning.Budget)
+	if effort == "" && raw.Find(r.Extra, llm.Chat, "thinking") == nil {
+		effort = wire.EffortOf(r.Reasoning.Budget)
+	}
+	if r.From != llm.Chat {
+		if r.Reasoning.Enabled != nil && !*r.Reasoning.Enabled {
+			if effort = ""; m.Known {
+				effort = "none"
+			}
+		}
+		if effort = m.Level(effort); !m.Known && (effort == "max" || effort == "xhigh") {
+			effort = "high" // what every model that takes an effort takes
+		}
 	}
 	if effort != "" {
 		e.b.PutString("reasoning_effort", effort)
 	}
-}
-
-// effortOf is the effort whose usual thinking comes nearest to a budget of tokens.
-func effortOf(budget int64) string {
-	switch {
-	case budget <= 2048:
-		return "low"
-	case budget <= 10000:
-		return "medium"
-	}
-	return "high"
 }
 
 func (e *encoder) output() {

@@ -8,7 +8,7 @@ import (
 
 // EncodeResponse implements wire.Codec.
 func (Codec) EncodeResponse(r *llm.Response, as *wire.Answer) []byte {
-	e := encoder{r: &llm.Request{From: llm.Chat}, d: &answering}
+	e := encoder{r: &llm.Request{From: llm.Chat}, d: &answering, t: &wire.Target{}, toClient: true}
 	e.ids = wire.CallIDs{Prefix: "call_", Legal: callID(e.d)}
 	b := &e.b
 	b.Object()
@@ -61,8 +61,10 @@ func (e *encoder) answer(r *llm.Response) {
 	for i := range r.Parts {
 		switch p := &r.Parts[i]; p.Kind {
 		case llm.Text:
-			content, said = content+p.Text, true
-			list = append(list, *p)
+			if p.Text != "" || p.Signature == "" {
+				content, said = content+p.Text, true
+				list = append(list, *p)
+			}
 		case llm.Refusal:
 			refusal += p.Text
 		case llm.Thinking:
@@ -94,21 +96,30 @@ func (e *encoder) answer(r *llm.Response) {
 	if thinking != "" {
 		b.PutString("reasoning_content", thinking)
 	}
-	if raw.Find(r.Extra, llm.Chat, "message.reasoning_details") == nil {
+	own := func(name string) bool { return raw.Find(r.Extra, llm.Chat, "message."+name) != nil }
+	if !own(inDetails) {
 		putDetails(b, r.Parts)
 	}
+	e.inDetails = own(inDetails)
+	if !own("extra_content") && e.extraContent() {
+		putState(b, r.Parts)
+	}
+	if !own("annotations") {
+		putAnnotations(b, r.Parts)
+	}
+	e.made(r.Parts, own)
 	calls := 0
 	for i := range r.Parts {
 		p := &r.Parts[i]
-		own := p.Kind == llm.Opaque && p.From == llm.Chat && p.Name == opaqueCall
-		if p.Kind != llm.ToolCall && !own {
+		opaque := p.Kind == llm.Opaque && p.From == llm.Chat && p.Name == opaqueCall
+		if p.Kind != llm.ToolCall && !opaque {
 			continue
 		}
 		if calls++; calls == 1 {
 			b.Key("tool_calls")
 			b.List()
 		}
-		if own {
+		if opaque {
 			b.Raw(p.Raw)
 		} else {
 			e.call(0, i, p)
@@ -120,6 +131,41 @@ func (e *encoder) answer(r *llm.Response) {
 	b.Extras(r.Extra, llm.Chat, "message.")
 }
 
+// made writes images as OpenRouter has them, for which the format itself has no
+// place, and sound.
+func (e *encoder) made(parts []llm.Part, own func(string) bool) {
+	b, images := &e.b, 0
+	for i := range parts {
+		if p := &parts[i]; p.Kind == llm.Image && !own("images") {
+			if images++; images == 1 {
+				b.Key("images")
+				b.List()
+			}
+			e.part(p)
+		}
+	}
+	if images > 0 {
+		b.EndList()
+	}
+	for i := range parts {
+		if p := &parts[i]; p.Kind == llm.Audio && !own("audio") {
+			b.Key("audio")
+			putSound(b, p)
+			return
+		}
+	}
+}
+
+func putSound(b *raw.Builder, p *llm.Part) {
+	b.Object()
+	b.PutString("id", p.ID)
+	b.Key("data")
+	b.B = append(appendBase64(append(b.B, '"'), p.Data), '"')
+	b.PutInt("expires_at", 0)
+	b.PutString("transcript", p.Text)
+	b.EndObject()
+}
+
 func onlyText(parts []llm.Part) bool {
 	for i := range parts {
 		if parts[i].Kind != llm.Text || raw.HasExtras(parts[i].Extra, llm.Chat, "") {
@@ -127,39 +173,4 @@ func onlyText(parts []llm.Part) bool {
 		}
 	}
 	return true
-}
-
-// putDetails writes what thinking's maker needs to take it back, in the form that
-// OpenRouter uses and its clients send again.
-func putDetails(b *raw.Builder, parts []llm.Part) {
-	n := int64(0)
-	for i := range parts {
-		p := &parts[i]
-		if p.Kind != llm.Thinking || p.Signature == "" && p.Redacted == "" {
-			continue
-		}
-		if n == 0 {
-			b.Key("reasoning_details")
-			b.List()
-		}
-		putDetail(b, n, p)
-		n++
-	}
-	if n > 0 {
-		b.EndList()
-	}
-}
-
-func putDetail(b *raw.Builder, index int64, p *llm.Part) {
-	b.Object()
-	if p.Redacted != "" {
-		b.PutString("type", "reasoning.encrypted")
-		b.PutString("data", p.Redacted)
-	} else {
-		b.PutString("type", "reasoning.text")
-		b.PutString("text", p.Text)
-		b.PutString("signature", p.Signature)
-	}
-	b.PutInt("index", index)
-	b.EndObject()
 }

@@ -26,6 +26,8 @@ const (
 	kTools
 	kResponseFormat
 	kEffort
+	kToolChoice
+	kServiceTier
 )
 
 type scanner struct {
@@ -55,6 +57,9 @@ func (Codec) Scan(body []byte, h *wire.Head) (*wire.Scan, error) {
 		return nil, wire.BadRequestText(body, err)
 	}
 	h.Name(&s.Model, &s.Stream)
+	if h != nil {
+		s.Client = h.Dialect
+	}
 	if s.Model == "" {
 		return nil, wire.BadField("model", "name the model")
 	}
@@ -67,6 +72,7 @@ func (Codec) Scan(body []byte, h *wire.Head) (*wire.Scan, error) {
 func (s *scanner) members() {
 	c := &s.c
 	for {
+		begin := c.Offset()
 		key, ok := c.Key()
 		if !ok || s.bad != nil {
 			return
@@ -80,6 +86,7 @@ func (s *scanner) members() {
 				c.Fail(from, "name the model")
 			}
 			s.Spans.Model = s.span(from)
+			s.Spans.ModelAt = s.member(from, begin)
 		case kStream:
 			s.Stream = c.Bool()
 		case kMaxTokens, kMaxCompletion:
@@ -92,6 +99,7 @@ func (s *scanner) members() {
 			}
 		case kStreamOptions:
 			s.streamOptions(from)
+			s.Spans.StreamOptionsAt = s.member(from, begin)
 		case kMessages:
 			s.messages()
 		case kTools:
@@ -99,11 +107,19 @@ func (s *scanner) members() {
 		case kResponseFormat:
 			s.responseFormat()
 		case kEffort:
-			if e := c.Text(); e != "" && e != "none" {
+			if s.Effort = c.Text(); s.Effort != "" && s.Effort != "none" {
 				s.Reasoning = true
 			}
+			s.Spans.Effort = s.member(from, begin)
+		case kServiceTier:
+			c.Skip()
+			s.Spans.ServiceTier = s.member(from, begin)
 		default:
 			switch string(key) {
+			case "user", "metadata", "prompt_cache_key", "store", "seed":
+				name := string(key)
+				c.Skip()
+				s.optional(name, keySpan, s.member(from, begin))
 			case "reasoning", "thinking":
 				s.reasoning()
 			case "functions":
@@ -134,6 +150,27 @@ func (s *scanner) act(key []byte) int {
 		}
 	}
 	return -1
+}
+
+// optional notes members that some vendors refuse or name otherwise.
+func (s *scanner) optional(name string, key wire.Span, m wire.Member) {
+	sp := &s.Spans
+	switch name {
+	case "user":
+		sp.User = m
+	case "metadata":
+		sp.Metadata = m
+	case "prompt_cache_key":
+		sp.CacheKey = m
+	case "store":
+		sp.Store = m
+	case "seed":
+		sp.SeedKey = key
+	}
+}
+
+func (s *scanner) member(from, begin int) wire.Member {
+	return wire.Member{Value: s.span(from), Begin: begin}
 }
 
 func (s *scanner) span(from int) wire.Span {
@@ -199,7 +236,11 @@ func (s *scanner) messages() {
 			case "content":
 				s.content()
 			case "tool_calls":
-				s.TextBytes += int64(len(c.Raw()))
+				calls := c.Raw()
+				s.TextBytes += int64(len(calls))
+				s.thought(calls)
+			case "extra_content":
+				s.thought(c.Raw())
 			case "reasoning_content", "reasoning", "refusal", "name":
 				if c.Kind() == '"' {
 					s.TextBytes += int64(c.TextLen())

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/skein-run/skein/internal/llm"
@@ -162,31 +163,41 @@ func (s *scanner) reasoningDetails() {
 			c.Skip()
 			continue
 		}
+		state, format := false, ""
 		for c.Object(); ; {
 			key, ok := c.Key()
 			if !ok {
 				break
 			}
-			switch string(key) {
-			case "signature", "data":
-				if c.Kind() == '"' {
-					if c.TextLen() > 0 {
-						s.bind()
-						s.Reasoning = true
-					}
-					continue
-				}
-			case "text", "summary":
-				if c.Kind() == '"' {
-					s.TextBytes += int64(c.TextLen())
-					continue
-				}
+			switch {
+			case c.Kind() != '"':
+				c.Skip()
+			case string(key) == "signature", string(key) == "data":
+				state = c.TextLen() > 0 || state
+			case string(key) == "text", string(key) == "summary":
+				s.TextBytes += int64(c.TextLen())
+			case string(key) == "format":
+				format = string(c.Bytes())
+			default:
+				c.Skip()
 			}
-			c.Skip()
+		}
+		if state {
+			s.Bind(detailMaker(format))
+			s.Reasoning = true
 		}
 	}
 }
 
+// thought finds Google's state in a piece of text.
+func (s *scanner) thought(piece []byte) {
+	if bytes.Contains(piece, []byte("thought_signature")) {
+		s.Bind(llm.MakerGoogle)
+		s.Reasoning = true
+	}
+}
+
+// bind: files that only their own provider can read.
 func (s *scanner) bind() {
-	s.Bind(llm.MakerAnthropic)
+	s.Bind(llm.MakerOpenAI)
 }

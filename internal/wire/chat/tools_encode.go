@@ -26,7 +26,7 @@ func (e *encoder) tools() {
 		return
 	}
 	b.EndList()
-	if r.ParallelTools != nil {
+	if r.ParallelTools != nil && e.takes("parallel_tool_calls=false") {
 		b.PutBool("parallel_tool_calls", *r.ParallelTools)
 	}
 	switch r.ToolChoice.Mode {

@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"unicode/utf8"
+
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/raw"
@@ -23,13 +25,16 @@ type writer struct {
 	parts []part // by index
 	tools int64
 	think int64 // thinking parts begun
+	runes int   // of text written
 	usage llm.Usage
 }
 
 type part struct {
 	kind  llm.PartKind
+	id    string
 	tool  int64
 	think int64
+	from  int // Text: how many runes of the answer's text stand before it
 	wrote bool
 }
 
@@ -124,12 +129,28 @@ func (w *writer) at(index int) *part {
 
 func (w *writer) start(dst []byte, e *llm.Event) []byte {
 	p := w.at(e.Index)
-	*p = part{kind: e.Part.Kind}
+	*p = part{kind: e.Part.Kind, id: e.Part.ID, from: w.runes}
 	switch e.Part.Kind {
 	case llm.Text:
-		if e.Part.Text != "" {
-			return w.put(dst, "content", e.Part.Text)
+		dst = w.text(dst, e.Part.Text)
+		dst = w.state(dst, &e.Part)
+		for i := range e.Part.Citations {
+			dst = w.cite(dst, p, &e.Part.Citations[i])
 		}
+	case llm.Image:
+		return w.chunk(dst, func(b *raw.Builder) {
+			enc := encoder{b: *b, r: &llm.Request{From: llm.Chat}, d: &answering}
+			enc.b.Key("images")
+			enc.b.List()
+			enc.part(&e.Part)
+			enc.b.EndList()
+			b.B = enc.b.B
+		})
+	case llm.Audio:
+		return w.chunk(dst, func(b *raw.Builder) {
+			b.Key("audio")
+			putSound(b, &e.Part)
+		})
 	case llm.Refusal:
 		if e.Part.Text != "" {
 			return w.put(dst, "refusal", e.Part.Text)
@@ -141,7 +162,9 @@ func (w *writer) start(dst []byte, e *llm.Event) []byte {
 			dst = w.put(dst, "reasoning_content", e.Part.Text)
 		}
 		if e.Part.Redacted != "" || e.Part.Signature != "" {
-			dst = w.detail(dst, p, &llm.Part{Redacted: e.Part.Redacted, Signature: e.Part.Signature})
+			state := e.Part
+			state.Text = "" // it stands in its own member
+			dst = w.detail(dst, p, &state)
 		}
 	case llm.ToolCall:
 		p.tool = w.tools
@@ -163,6 +186,7 @@ func (w *writer) start(dst []byte, e *llm.Event) []byte {
 			b.PutString("name", e.Part.Name)
 			b.PutString("arguments", args)
 			b.EndObject()
+			putThoughtSignature(b, &e.Part)
 			b.EndObject()
 			b.EndList()
 		})
@@ -170,11 +194,45 @@ func (w *writer) start(dst []byte, e *llm.Event) []byte {
 	return dst
 }
 
+func (w *writer) text(dst []byte, s string) []byte {
+	if s == "" {
+		return dst
+	}
+	w.runes += utf8.RuneCountInString(s)
+	return w.put(dst, "content", s)
+}
+
+// state writes Google's state of a text.
+func (w *writer) state(dst []byte, p *llm.Part) []byte {
+	if p.Signature == "" || p.Maker != llm.MakerGoogle {
+		return dst
+	}
+	return w.chunk(dst, func(b *raw.Builder) { putThoughtSignature(b, p) })
+}
+
+func (w *writer) cite(dst []byte, p *part, c *llm.Citation) []byte {
+	if !citable(c) {
+		return dst
+	}
+	return w.chunk(dst, func(b *raw.Builder) {
+		b.Key("annotations")
+		b.List()
+		putAnnotation(b, c, p.from)
+		b.EndList()
+	})
+}
+
 func (w *writer) delta(dst []byte, e *llm.Event) []byte {
 	p := w.at(e.Index)
 	switch p.kind {
 	case llm.Text:
-		return w.put(dst, "content", e.Text)
+		dst = w.text(dst, e.Text)
+		if e.Citation != nil {
+			dst = w.cite(dst, p, e.Citation)
+		}
+		if e.Signature != "" {
+			dst = w.state(dst, &llm.Part{Signature: e.Signature, Maker: e.Maker})
+		}
 	case llm.Refusal:
 		return w.put(dst, "refusal", e.Text)
 	case llm.Thinking:
@@ -182,9 +240,12 @@ func (w *writer) delta(dst []byte, e *llm.Event) []byte {
 			dst = w.put(dst, "reasoning_content", e.Text)
 		}
 		if e.Signature != "" {
-			dst = w.detail(dst, p, &llm.Part{Signature: e.Signature})
+			dst = w.detail(dst, p, &llm.Part{Signature: e.Signature, Maker: e.Maker, ID: p.id})
 		}
 	case llm.ToolCall:
+		if e.Signature != "" && e.Maker == llm.MakerGoogle {
+			dst = w.callState(dst, p, e)
+		}
 		if e.Text != "" {
 			p.wrote = true
 			return w.arguments(dst, p, e.Text)
@@ -206,6 +267,18 @@ func (w *writer) arguments(dst []byte, p *part, args string) []byte {
 	b.EndObject()
 	b.EndList()
 	return w.closeDelta(&b)
+}
+
+func (w *writer) callState(dst []byte, p *part, e *llm.Event) []byte {
+	return w.chunk(dst, func(b *raw.Builder) {
+		b.Key("tool_calls")
+		b.List()
+		b.Object()
+		b.PutInt("index", p.tool)
+		putThoughtSignature(b, &llm.Part{Signature: e.Signature, Maker: e.Maker})
+		b.EndObject()
+		b.EndList()
+	})
 }
 
 func (w *writer) detail(dst []byte, p *part, state *llm.Part) []byte {

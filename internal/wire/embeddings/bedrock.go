@@ -42,7 +42,7 @@ var titan = form{
 		putNumbers(b, &r.Vectors[0])
 		b.PutInt("inputTextTokenCount", r.Usage.InputTokens())
 	},
-	table: wire.LossTable{Fields: map[string]wire.Fate{
+	table: wire.LossTable{Format: llm.TitanEmbed, Fields: map[string]wire.Fate{
 		"input": carried(), "inputs>1": semantic("one text a request"), "input.tokens": semantic("texts only"), "input.media": semantic("texts only"),
 		"title": advisory("a hint about the text"), "task": advisory("this format knows no purposes"),
 		"dimensions": carried(), "encoding=base64": emulated("packed on the way back"), "user": advisory("no such member"),
@@ -142,7 +142,7 @@ var cohere = form{
 			b.EndObject()
 		}
 	},
-	table: wire.LossTable{Fields: map[string]wire.Fate{
+	table: wire.LossTable{Format: llm.CohereEmbed, Fields: map[string]wire.Fate{
 		"input": carried(), "inputs>1": carried(), "input.tokens": semantic("texts only"), "input.media": semantic("another form of images"),
 		"title": advisory("a hint about the text"), "task": carried(),
 		"dimensions": carried(), "encoding=base64": emulated("packed on the way back"), "user": advisory("no such member"),

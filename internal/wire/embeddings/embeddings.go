@@ -49,32 +49,24 @@ type form struct {
 	table  wire.LossTable
 }
 
-var forms = []*form{&openAI, &gemini, &geminiOne, &vertex, &titan, &cohere}
+// The codecs.
+var (
+	OpenAI    = Codec{&openAI}
+	Gemini    = Codec{&gemini}
+	GeminiOne = Codec{&geminiOne}
+	Vertex    = Codec{&vertex}
+	Titan     = Codec{&titan}
+	Cohere    = Codec{&cohere}
+)
 
-// Codecs are the codecs of all of the formats.
-func Codecs() []wire.Codec {
-	out := make([]wire.Codec, len(forms))
-	for i, f := range forms {
-		out[i] = Codec{f}
-	}
-	return out
-}
-
-// Tables are their loss tables, in the same order.
-func Tables() []*wire.LossTable {
-	out := make([]*wire.LossTable, len(forms))
-	for i, f := range forms {
-		f.table.Format = f.format
-		out[i] = &f.table
-	}
-	return out
-}
+// Table is the codec's table of losses.
+func (c Codec) Table() *wire.LossTable { return &c.f.table }
 
 // Format implements wire.Codec.
 func (c Codec) Format() llm.Format { return c.f.format }
 
 // Losses implements wire.Codec.
-func (c Codec) Losses(r *llm.Request) []wire.Loss { return c.f.losses(r) }
+func (c Codec) Losses(r *llm.Request) []wire.Loss { return c.f.table.Losses(r) }
 
 // Rename implements wire.Codec.
 func (c Codec) Rename(dst, body []byte, as *wire.Answer) []byte {

@@ -59,7 +59,7 @@ var gemini = form{
 		tellUsage(b, r)
 	},
 	rename: renameRequests,
-	table:  googleTable(carried()),
+	table:  googleTable(llm.GeminiEmbed, carried()),
 }
 
 // geminiOne is embedContent, of the Gemini API and of Vertex AI's newer models.
@@ -101,7 +101,7 @@ var geminiOne = form{
 			}
 		}
 	},
-	table: googleTable(semantic("one text a request")),
+	table: googleTable(llm.GeminiEmbedOne, semantic("one text a request")),
 }
 
 // geminiRequests reads the list's requests, from its first one.

@@ -3,13 +3,14 @@ package embeddings
 import (
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire"
-	"github.com/skein-run/skein/internal/wire/chat"
+	"github.com/skein-run/skein/internal/wire/converse"
+	google "github.com/skein-run/skein/internal/wire/gemini"
 )
 
 // The shapes of errors are those of the services.
 var (
-	googleErrors  wire.Codec = chat.Codec{}
-	bedrockErrors wire.Codec = chat.Codec{}
+	googleErrors  wire.Codec = google.Codec{}
+	bedrockErrors wire.Codec = converse.Codec{}
 )
 
 func carried() wire.Fate             { return wire.Fate{Class: wire.Carried} }
@@ -17,16 +18,10 @@ func emulated(note string) wire.Fate { return wire.Fate{Class: wire.Emulated, No
 func advisory(note string) wire.Fate { return wire.Fate{Class: wire.Advisory, Note: note} }
 func semantic(note string) wire.Fate { return wire.Fate{Class: wire.Semantic, Note: note} }
 
-func googleTable(several wire.Fate) wire.LossTable {
-	return wire.LossTable{Fields: map[string]wire.Fate{
+func googleTable(f llm.Format, several wire.Fate) wire.LossTable {
+	return wire.LossTable{Format: f, Fields: map[string]wire.Fate{
 		"input": carried(), "inputs>1": several, "input.tokens": semantic("texts only"), "input.media": semantic("known to its own format only"),
 		"title": carried(), "task": carried(),
 		"dimensions": carried(), "encoding=base64": emulated("packed on the way back"), "user": advisory("no such member"),
 	}}
-}
-
-func (f *form) losses(r *llm.Request) []wire.Loss {
-	t := f.table
-	t.Format = f.format
-	return t.Losses(r)
 }

@@ -95,7 +95,7 @@ var openAI = form{
 		b.Extras(r.Extra, llm.Embeddings, "usage.")
 		b.EndObject()
 	},
-	table: wire.LossTable{Fields: map[string]wire.Fate{
+	table: wire.LossTable{Format: llm.Embeddings, Fields: map[string]wire.Fate{
 		"input": carried(), "inputs>1": carried(), "input.tokens": carried(), "input.media": semantic("texts only"),
 		"title": advisory("a hint about the text"), "task": advisory("this format knows no purposes"),
 		"dimensions": carried(), "encoding=base64": carried(), "user": carried(),

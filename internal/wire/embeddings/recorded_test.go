@@ -14,8 +14,10 @@ import (
 	"github.com/skein-run/skein/internal/wire/wiretest"
 )
 
+var codecs = []wire.Codec{embeddings.OpenAI, embeddings.Gemini, embeddings.GeminiOne, embeddings.Vertex, embeddings.Titan, embeddings.Cohere}
+
 func codec(f llm.Format) wire.Codec {
-	for _, c := range embeddings.Codecs() {
+	for _, c := range codecs {
 		if c.Format() == f {
 			return c
 		}
@@ -112,7 +114,7 @@ func TestRecordedExchangesKeepTheirMeaning(t *testing.T) {
 			answers[f]++
 		}
 	}
-	for _, c := range embeddings.Codecs() {
+	for _, c := range codecs {
 		t.Logf("%-17s %3d requests, %3d answers", c.Format(), requests[c.Format()], answers[c.Format()])
 	}
 	if requests[llm.Embeddings] < 50 || answers[llm.Embeddings] < 50 {
@@ -146,7 +148,7 @@ func TestVectorsCrossFormatsUnchanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	want = [3]json.Number{"0.25", "-1.5e-3", "3"}
-	for _, to := range embeddings.Codecs() {
+	for _, to := range codecs {
 		b := to.EncodeResponse(a, &wire.Answer{ID: "id", Model: "m"})
 		back, err := to.DecodeResponse(b, nil)
 		if err != nil {

@@ -206,7 +206,7 @@ func (c Codec) EncodeRequest(r *llm.Request, t *wire.Target) ([]byte, []wire.Los
 	if r.Embed == nil || len(r.Embed.Inputs) == 0 {
 		return nil, nil, wire.BadField(c.f.what(), "there is nothing to embed")
 	}
-	losses := c.f.losses(r)
+	losses := c.f.table.Losses(r)
 	if e := wire.RefuseLossy(losses, t, c.f.format); e != nil {
 		return nil, losses, e
 	}

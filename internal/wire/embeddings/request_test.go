@@ -7,7 +7,6 @@ import (
 
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire"
-	"github.com/skein-run/skein/internal/wire/embeddings"
 )
 
 func TestARequestTranslates(t *testing.T) {
@@ -120,7 +119,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte(`{"instances":[{"content":"a"}],"parameters":{"x":1}}`), byte(3))
 	f.Add([]byte(`{"texts":["a"],"input_type":"x"}`), byte(5))
 	f.Fuzz(func(t *testing.T, body []byte, which byte) {
-		c := embeddings.Codecs()[int(which)%len(embeddings.Codecs())]
+		c := codecs[int(which)%len(codecs)]
 		h := &wire.Head{Model: "m"}
 		s, err := c.Scan(body, h)
 		if err != nil {
@@ -154,12 +153,12 @@ func FuzzResponse(f *testing.F) {
 	f.Add([]byte(`{"predictions":[{"embeddings":{"values":[1],"statistics":{"token_count":3}}}]}`), byte(3))
 	f.Add([]byte(`{"embeddings":{"float":[[1]]},"meta":{"billed_units":{"input_tokens":1}}}`), byte(5))
 	f.Fuzz(func(t *testing.T, body []byte, which byte) {
-		c := embeddings.Codecs()[int(which)%len(embeddings.Codecs())]
+		c := codecs[int(which)%len(codecs)]
 		a, err := c.DecodeResponse(body, nil)
 		if err != nil {
 			return
 		}
-		for _, to := range embeddings.Codecs() {
+		for _, to := range codecs {
 			to.EncodeResponse(a, &wire.Answer{Model: "m", Packed: which > 128})
 		}
 	})

@@ -99,7 +99,7 @@ var vertex = form{
 		}
 		b.EndList()
 	},
-	table: googleTable(carried()),
+	table: googleTable(llm.VertexEmbed, carried()),
 }
 
 // instance is one input; with any member that is not a text's it is opaque.

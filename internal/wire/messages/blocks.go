@@ -1,10 +1,10 @@
 package messages
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/raw"
 	"github.com/skein-run/skein/internal/wire/stream"
 )
@@ -13,15 +13,17 @@ import (
 // this format knows is handed on whole, when it is complete.
 type blocks struct {
 	open []block
+
+	state   llm.Part // a carrier, whose state is of the block that comes next
+	carrier int      // its index
 }
 
 type block struct {
-	index     int
-	kind      llm.PartKind
-	raw       []byte // opaque: the block as it started
-	input     []byte // opaque: its streamed input
-	text      []byte // opaque: its streamed text or content
-	citations [][]byte
+	index int
+	kind  llm.PartKind
+	raw   []byte // opaque: the block as it started
+	input []byte // opaque: its streamed input
+	text  []byte // opaque: its streamed text or content
 }
 
 func (b *blocks) at(index int) *block {
@@ -47,11 +49,44 @@ func (b *blocks) start(index int, c *raw.Cursor, v *stream.Verdict) {
 			p.Arguments = nil // they come as deltas
 		}
 		if p.Kind == llm.Text {
-			p.Extra = nil // an empty list of citations, which come as deltas
+			p.Extra, p.Citations = nil, nil // an empty list of citations, which come as deltas
 		}
+		if p.Name == wire.Carrier && wire.IsCarrier(&p) {
+			b.alone(v)
+			b.state, b.carrier = p, index
+			return
+		}
+		if wire.IsCarrier(&p) { // state of a text with nothing in it
+			p = llm.Part{Kind: llm.Text, Signature: p.Signature, Maker: p.Maker}
+			k.kind = llm.Text
+		}
+		b.join(&p, v)
 		v.Events = append(v.Events, llm.Event{Kind: llm.BlockStart, Index: index, Part: p})
 	}
 	b.open = append(b.open, k)
+}
+
+// join gives a part the state that was carried before it.
+func (b *blocks) join(p *llm.Part, v *stream.Verdict) {
+	if b.state.Signature == "" {
+		return
+	}
+	if p.Kind != llm.Text && p.Kind != llm.ToolCall || p.Signature != "" {
+		b.alone(v)
+		return
+	}
+	p.Signature, p.Maker = b.state.Signature, b.state.Maker
+	b.state = llm.Part{}
+}
+
+// alone hands on state that was carried before nothing that could have it.
+func (b *blocks) alone(v *stream.Verdict) {
+	if b.state.Signature == "" {
+		return
+	}
+	p := llm.Part{Kind: llm.Text, Signature: b.state.Signature, Maker: b.state.Maker}
+	v.Events = append(v.Events, llm.Event{Kind: llm.BlockStart, Index: b.carrier, Part: p}, llm.Event{Kind: llm.BlockStop, Index: b.carrier})
+	b.state = llm.Part{}
 }
 
 func (b *blocks) delta(index int, c *raw.Cursor, v *stream.Verdict) {
@@ -81,14 +116,17 @@ func (b *blocks) delta(index int, c *raw.Cursor, v *stream.Verdict) {
 			}
 			e.Text = c.Text()
 		case "signature":
-			e.Signature, e.Maker = text(c), llm.MakerAnthropic
+			sig := llm.Part{}
+			wire.UnwrapState(&sig, text(c), llm.MakerAnthropic, false)
+			e.Signature, e.Maker = sig.Signature, sig.Maker
 		case "citation":
-			k.citations = append(k.citations, bytes.Clone(c.Raw()))
+			cited := citation(c)
+			e.Citation = &cited
 		default:
 			c.Skip()
 		}
 	}
-	if e.Text != "" || e.Signature != "" {
+	if e.Text != "" || e.Signature != "" || e.Citation != nil {
 		v.Events = append(v.Events, e)
 	}
 }
@@ -102,14 +140,6 @@ func (b *blocks) stop(index int, v *stream.Verdict) {
 	if k.kind == llm.Opaque {
 		p := llm.Part{Kind: llm.Opaque, From: llm.Messages, Raw: k.whole()}
 		v.Events = append(v.Events, llm.Event{Kind: llm.BlockStart, Index: index, Part: p})
-	} else if len(k.citations) > 0 {
-		var l raw.Builder
-		l.List()
-		for _, c := range k.citations {
-			l.Raw(c)
-		}
-		l.EndList()
-		e.Part.Extra = []llm.Extra{{Format: llm.Messages, Path: "citations", Value: l.B}}
 	}
 	v.Events = append(v.Events, e)
 	b.open = slices.DeleteFunc(b.open, func(k block) bool { return k.index == index })
@@ -147,5 +177,6 @@ func (b *blocks) reason(word, sequence string, v *stream.Verdict) {
 }
 
 func (b *blocks) end(v *stream.Verdict) {
+	b.alone(v)
 	v.Events = append(v.Events, llm.Event{Kind: llm.End})
 }

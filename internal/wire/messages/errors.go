@@ -7,11 +7,15 @@ import (
 	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/raw"
 	"github.com/skein-run/skein/internal/wire/sse"
+	"github.com/skein-run/skein/internal/wire/stream"
 )
 
 // DecodeError implements wire.Codec. The shape is {"type":"error","error":{type,
 // message}}; clouds and proxies in front have others, which the shared reader knows.
-func (Codec) DecodeError(status int, header http.Header, body []byte, _ *wire.Dialect) *llm.Error {
+func (Codec) DecodeError(status int, header http.Header, body []byte, d *wire.Dialect) *llm.Error {
+	if d != nil && d.Cloud == wire.CloudBedrock {
+		return wire.ClassifyAWS(status, header, body)
+	}
 	said := wire.ReadError(body)
 	if status == 200 {
 		status = statusOf(said.Type)
@@ -109,4 +113,14 @@ func (Codec) StreamError(e *llm.Error) []byte {
 	b := raw.Builder{B: sse.Begin(nil, "error")}
 	put(&b, e)
 	return sse.Finish(b.B)
+}
+
+// failed is an error as the last thing of a stream in a framing: clients that read an
+// AWS event stream raise an exception of it.
+func failed(dst []byte, e *llm.Error, out *stream.Framer) []byte {
+	if out.Framing != wire.Chunks && out.Framing != wire.EventStream {
+		return append(dst, Codec{}.StreamError(e)...)
+	}
+	kind, payload := wire.EncodeAWSException(e)
+	return out.Exception(dst, kind, payload)
 }

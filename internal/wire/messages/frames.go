@@ -18,7 +18,11 @@ func (Codec) Frames(r io.Reader, d *wire.Dialect, o wire.FrameOptions) wire.Stre
 	if o.Events {
 		s.out = &blocks{}
 	}
-	return stream.New(r, s, &s.p, o)
+	in := wire.SSE
+	if d != nil {
+		in = d.Framing.Of(llm.Messages)
+	}
+	return stream.New(r, s, &s.p, in, o)
 }
 
 // scan reads the events of one answer. It implements stream.Scanner.
@@ -203,9 +207,6 @@ func (s *scan) message(c *raw.Cursor, v *stream.Verdict) {
 	}
 }
 
-// madeStop ends a stream whose upstream forgot to.
-const madeStop = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
-
 // AtEnd implements stream.Scanner.
 func (s *scan) AtEnd(v *stream.Verdict) *llm.Error {
 	switch {
@@ -214,7 +215,7 @@ func (s *scan) AtEnd(v *stream.Verdict) *llm.Error {
 	case s.open > 0 || !s.counted:
 		return wire.BrokenStream("it ended without message_stop, with something still open")
 	}
-	v.Make = []byte(madeStop)
+	v.Name, v.Make = "message_stop", []byte(`{"type":"message_stop"}`)
 	if s.out != nil {
 		s.out.end(v)
 	}

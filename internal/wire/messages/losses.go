@@ -14,13 +14,10 @@ func advisory(note string) wire.Fate { return wire.Fate{Class: wire.Advisory, No
 func semantic(note string) wire.Fate { return wire.Fate{Class: wire.Semantic, Note: note} }
 func neutral(note string) wire.Fate  { return wire.Fate{Class: wire.Neutral, Note: note} }
 
-func extra(holder, path string, f wire.Fate, neutral ...string) wire.ExtraFate {
-	return wire.ExtraFate{From: llm.Chat, Holder: holder, Path: path, Fate: f, Neutral: neutral}
-}
-
 // Table says what becomes of each field when a request is written in this format.
 var Table = wire.LossTable{
 	Format: llm.Messages,
+	Maker:  llm.MakerAnthropic,
 	Fields: map[string]wire.Fate{
 		"system":                    carried(),
 		"system (later)":            emulated("as user text in <system> marks, at its place, so that the prefix stays"),
@@ -39,7 +36,7 @@ var Table = wire.LossTable{
 		"audio":                     semantic("no sound"),
 		"video":                     semantic("no video"),
 		"video.url":                 semantic("no video"),
-		"state":                     emulated("as thinking before it that carries it"),
+		"state":                     semantic("only its maker's models can read it"),
 		"citations":                 advisory("sources of an earlier answer"),
 		"modalities":                semantic("text only"),
 		"opaque part":               semantic("known to its own format only"),
@@ -81,41 +78,5 @@ var Table = wire.LossTable{
 		"metadata":                  advisory("labels stay in Skein's own record"),
 		"prompt_cache_key":          advisory("caches are keyed by the prompt itself"),
 		"store=true":                semantic("answers are not kept"),
-	},
-	Extras: []wire.ExtraFate{
-		extra("", "top_k", carried()),
-		extra("", "reasoning", carried()), // read into the canonical members, as thinking is
-		extra("", "thinking", carried()),
-		extra("", "logit_bias", semantic("no such member"), `{}`),
-		extra("", "modalities", semantic("answers are text"), `["text"]`),
-		extra("", "audio", semantic("answers are text")),
-		extra("", "prediction", advisory("it only makes the answer quicker")),
-		extra("", "verbosity", semantic("no such member"), `"medium"`),
-		extra("", "web_search_options", semantic("a search by its own provider")),
-		extra("", "functions", semantic("the form of old; use tools")),
-		extra("", "function_call", semantic("the form of old; use tool_choice"), `"auto"`),
-		extra("", "tool_choice", semantic("a choice among some of the tools")),
-		extra("", "safety_identifier", advisory("bookkeeping")),
-		extra("", "prompt_cache_retention", advisory("a cache hint")),
-		extra("", "prompt_cache_options", advisory("a cache hint")),
-		extra("", "stream_options.include_obfuscation", neutral("padding of the other format")),
-		extra("", "usage", neutral("usage is always told")),
-		extra("", "provider", advisory("another gateway's routing")),
-		extra("", "models", advisory("another gateway's routing")),
-		extra("", "route", advisory("another gateway's routing")),
-		extra("", "transforms", advisory("another gateway's routing"), `[]`),
-		extra("", "reasoning_format", neutral("thinking is a part of its own")),
-		extra("", "include_reasoning", neutral("thinking is a part of its own")),
-		extra("messages", "annotations", advisory("sources of an earlier answer"), `[]`),
-		extra("messages", "audio", semantic("an earlier answer in sound")),
-		extra("messages", "function_call", semantic("the form of old; use tool_calls")),
-		extra("messages", "prefix", carried(), `false`), // a last assistant turn is one anyway
-		extra("messages", "reasoning_details", carried()),
-		extra("messages", "role", semantic("the form of old; use tool")),
-		extra("messages", "tool_calls", neutral("none")),
-		extra("messages", "cache_control", advisory("a mark at the message; put it on a part")),
-		extra("parts", "index", neutral("a place in a stream")),
-		extra("parts", "prompt_cache_breakpoint", advisory("a cache hint")),
-		extra("parts", "thinking", advisory("only signed thinking is taken back")),
 	},
 }

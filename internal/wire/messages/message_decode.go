@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/raw"
 )
 
@@ -29,7 +30,7 @@ func (d *decoder) message() (m llm.Message) {
 				c.Fail(at, "want user or assistant")
 			}
 		case "content":
-			m.Parts = d.parts()
+			m.Parts = wire.JoinState(d.parts())
 		default:
 			m.Extra = raw.Keep(m.Extra, llm.Messages, "", key, c)
 		}
@@ -81,9 +82,11 @@ func (d *decoder) block() llm.Part {
 		case "thinking":
 			p.Text = text(c)
 		case "signature":
-			p.Signature, p.Maker = text(c), llm.MakerAnthropic
+			wire.UnwrapState(&p, text(c), llm.MakerAnthropic, false)
 		case "data":
-			p.Redacted, p.Maker = text(c), llm.MakerAnthropic
+			wire.UnwrapState(&p, text(c), llm.MakerAnthropic, true)
+		case "citations":
+			d.citations(key, &p)
 		case "source":
 			known = d.source(&p) && known
 		case "title":
@@ -133,6 +136,23 @@ func (d *decoder) block() llm.Part {
 		p = llm.Part{Kind: llm.Opaque, From: llm.Messages, Raw: bytes.Clone(c.Raw())}
 	}
 	return p
+}
+
+// citations reads the sources of a text; on a document it says whether there are to
+// be any.
+func (d *decoder) citations(key []byte, p *llm.Part) {
+	c := &d.c
+	at := *c
+	if at.Kind() == '[' {
+		for at.List(); at.More(); {
+			p.Citations = append(p.Citations, citation(&at))
+		}
+	}
+	if len(p.Citations) == 0 {
+		p.Extra = raw.Keep(p.Extra, llm.Messages, "", key, c)
+		return
+	}
+	*c = at
 }
 
 // source reads where an image or document is; a file of the provider's own, or a

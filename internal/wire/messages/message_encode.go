@@ -1,6 +1,8 @@
 package messages
 
 import (
+	"strings"
+
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/raw"
@@ -21,8 +23,11 @@ func callID(id string) string {
 
 func leads(m *llm.Message) bool { return m.Role == llm.System || m.Role == llm.Developer }
 
-// native reports whether a system message between the turns came in this format.
-func native(m *llm.Message) bool { return raw.Find(m.Extra, llm.Messages, "role") != nil }
+// native reports whether a system message between the turns came in this format, and
+// may stay one: models before Claude Opus 4.8 refuse it.
+func (e *encoder) native(m *llm.Message) bool {
+	return raw.Find(m.Extra, llm.Messages, "role") != nil && !(e.t.Model.Known && e.t.Model.NoLateSystem)
+}
 
 // system writes the system and developer text before the first turn.
 func (e *encoder) system() {
@@ -36,7 +41,7 @@ func (e *encoder) system() {
 	}
 	for i := range r.Messages {
 		m := &r.Messages[i]
-		if !leads(m) || native(m) {
+		if !leads(m) || e.native(m) {
 			break
 		}
 		for j := range m.Parts {
@@ -72,10 +77,14 @@ func (e *encoder) messages() {
 	leading := true
 	for i := range r.Messages {
 		m := &r.Messages[i]
-		if leading = leading && leads(m) && !native(m); leading {
+		if leading = leading && leads(m) && !e.native(m); leading {
 			continue
 		}
 		e.message(i, m)
+	}
+	if !e.own() && e.t.Model.Known && e.t.Model.NoPrefill && e.role == llm.Assistant {
+		e.turn(llm.User) // only where the loss is allowed
+		e.text("(Go on from where you stopped.)")
 	}
 	e.endTurn()
 	b.EndList()
@@ -83,7 +92,7 @@ func (e *encoder) messages() {
 
 func (e *encoder) message(i int, m *llm.Message) {
 	role := m.Role
-	wrap := leads(m) && !native(m) // later system text, for models that take none there
+	wrap := leads(m) && !e.native(m) // later system text, for models that take none there
 	if wrap {
 		role = llm.User
 	}
@@ -91,13 +100,13 @@ func (e *encoder) message(i int, m *llm.Message) {
 	if m.Name != "" && m.Role == llm.User {
 		prefix = "[" + m.Name + "] "
 	}
-	if len(m.Extra) > 0 && e.role == role && raw.HasExtras(m.Extra, llm.Messages, "") {
+	if e.hasOwn(m) && e.role == role {
 		e.endTurn() // a turn with members of its own stays one
 	}
 	for j := range m.Parts {
 		p := &m.Parts[j]
-		if !writable(p) {
-			continue
+		if !writable(p) || !e.own() && p.Kind == llm.Text && strings.TrimSpace(p.Text) == "" {
+			continue // the API refuses text of nothing but white space
 		}
 		if wrap {
 			if p.Kind == llm.Text {
@@ -109,7 +118,7 @@ func (e *encoder) message(i int, m *llm.Message) {
 		e.turn(role)
 		e.part(i, j, p, prefix)
 	}
-	if e.role == role && raw.HasExtras(m.Extra, llm.Messages, "") {
+	if e.role == role && e.hasOwn(m) {
 		e.b.EndList()
 		for k := range m.Extra {
 			if name, ok := raw.Under(&m.Extra[k], llm.Messages, ""); ok && name != "role" {
@@ -119,6 +128,17 @@ func (e *encoder) message(i int, m *llm.Message) {
 		e.b.EndObject()
 		e.role = ""
 	}
+}
+
+// hasOwn: the turn has members of its own, and so stays one.
+func (e *encoder) hasOwn(m *llm.Message) bool {
+	if len(m.Extra) == 0 {
+		return false
+	}
+	if raw.Find(m.Extra, llm.Messages, "role") != nil && !e.native(m) && len(m.Extra) == 1 {
+		return false
+	}
+	return raw.HasExtras(m.Extra, llm.Messages, "")
 }
 
 // turn makes sure that a turn of the role is open.

@@ -15,7 +15,7 @@ func writable(p *llm.Part) bool {
 	case llm.Text, llm.Refusal:
 		return p.Text != ""
 	case llm.Thinking:
-		return p.Signature != "" || p.Redacted != ""
+		return takenBack(p)
 	case llm.Opaque:
 		return p.From == llm.Messages
 	case llm.Image:
@@ -43,15 +43,16 @@ func (e *encoder) part(i, j int, p *llm.Part, prefix string) {
 	case llm.Text, llm.Refusal:
 		b.PutString("type", "text")
 		b.PutString("text", prefix+p.Text)
+		putCitations(b, p.Citations, e.toClient)
 	case llm.Thinking:
-		if p.Redacted != "" {
+		if p.Redacted != "" && p.Signature == "" {
 			b.PutString("type", "redacted_thinking")
-			b.PutString("data", p.Redacted)
+			b.PutString("data", wire.WrapState(p, llm.MakerAnthropic))
 			break
 		}
 		b.PutString("type", "thinking")
 		b.PutString("thinking", p.Text)
-		b.PutString("signature", p.Signature)
+		b.PutString("signature", wire.WrapState(p, llm.MakerAnthropic))
 	case llm.ToolCall:
 		b.PutString("type", "tool_use")
 		b.PutString("id", e.ids.Call(p, i, j))

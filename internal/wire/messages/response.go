@@ -43,7 +43,7 @@ func (d *decoder) response(r *llm.Response) (kind string, content bool) {
 			c.Skip()
 		case "content":
 			content = c.Kind() == '['
-			r.Parts = d.parts()
+			r.Parts = wire.JoinState(d.parts())
 		case "stop_reason":
 			reason = text(c)
 		case "stop_sequence":
@@ -102,7 +102,8 @@ func wordOf(stop llm.StopReason, detail string) string {
 
 // EncodeResponse implements wire.Codec.
 func (Codec) EncodeResponse(r *llm.Response, as *wire.Answer) []byte {
-	e := encoder{r: &llm.Request{}, ids: wire.CallIDs{Prefix: "toolu_", Legal: callID}}
+	e := newEncoder(&llm.Request{}, nil)
+	e.toClient = true
 	b := &e.b
 	id, model := r.ID, r.Model
 	if as != nil {
@@ -115,8 +116,9 @@ func (Codec) EncodeResponse(r *llm.Response, as *wire.Answer) []byte {
 	b.PutString("model", model)
 	b.Key("content")
 	b.List()
-	for i := range r.Parts {
-		if p := &r.Parts[i]; answers(p) {
+	parts := cited(wire.SplitState(r.Parts))
+	for i := range parts {
+		if p := &parts[i]; answers(p) {
 			e.part(0, i, p, "")
 		}
 	}
@@ -139,7 +141,9 @@ func pick(first, second string) string {
 
 // answers reports whether a part comes to anything in an answer, where unsigned
 // thinking is shown as well.
-func answers(p *llm.Part) bool { return writable(p) || p.Kind == llm.Thinking && p.Text != "" }
+func answers(p *llm.Part) bool {
+	return writable(p) || p.Kind == llm.Thinking && (p.Text != "" || p.Signature != "" || p.Redacted != "")
+}
 
 func putStop(b *raw.Builder, stop llm.StopReason, detail string) {
 	b.PutString("stop_reason", wordOf(stop, detail))

@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/skein-run/skein/internal/llm"
@@ -10,7 +11,7 @@ import (
 
 // acted are the top-level members that routing, budgets or edits act on: a second
 // one, or one in another case, could mean one thing to us and another upstream.
-var acted = [...]string{"model", "stream", "max_tokens", "messages", "system", "tools", "thinking", "output_config", "output_format", "tool_choice", "service_tier"}
+var acted = [...]string{"model", "stream", "max_tokens", "messages", "system", "tools", "thinking", "output_config", "output_format", "tool_choice", "service_tier", "anthropic_version", "anthropic_beta"}
 
 const (
 	kModel = iota
@@ -22,6 +23,10 @@ const (
 	kThinking
 	kOutputConfig
 	kOutputFormat
+	kToolChoice
+	kServiceTier
+	kVersion
+	kBetas
 )
 
 type scanner struct {
@@ -52,6 +57,10 @@ func (Codec) Scan(body []byte, h *wire.Head) (*wire.Scan, error) {
 		return nil, wire.BadRequestText(body, err)
 	}
 	h.Name(&s.Model, &s.Stream)
+	if h != nil {
+		s.Client = h.Dialect
+		s.Betas = merged(h.Betas, s.Betas)
+	}
 	if s.Model == "" {
 		return nil, wire.BadField("model", "name the model")
 	}
@@ -61,9 +70,24 @@ func (Codec) Scan(body []byte, h *wire.Head) (*wire.Scan, error) {
 	return &s.Scan, nil
 }
 
+// merged are the flags of both lists, each once.
+func merged(a, b []string) []string {
+	if len(b) == 0 {
+		return a
+	}
+	out := slices.Clip(a)
+	for _, flag := range b {
+		if !slices.Contains(out, flag) {
+			out = append(out, flag)
+		}
+	}
+	return out
+}
+
 func (s *scanner) members() {
 	c := &s.c
 	for {
+		begin := c.Offset()
 		key, ok := c.Key()
 		if !ok || s.bad != nil {
 			return
@@ -76,8 +100,10 @@ func (s *scanner) members() {
 				c.Fail(from, "name the model")
 			}
 			s.Spans.Model = s.span(from)
+			s.Spans.ModelAt = s.member(from, begin)
 		case kStream:
 			s.Stream = c.Bool()
+			s.Spans.Stream = s.member(from, begin)
 		case kMaxTokens:
 			if s.MaxOutput = c.Int(); s.MaxOutput < 0 {
 				c.Fail(from, "want a positive number")
@@ -93,6 +119,12 @@ func (s *scanner) members() {
 			s.thinking()
 		case kOutputConfig:
 			s.outputConfig()
+		case kVersion:
+			c.Skip()
+			s.Spans.Version = s.member(from, begin)
+		case kBetas:
+			s.betas()
+			s.Spans.Betas = s.member(from, begin)
 		case kOutputFormat:
 			if c.Kind() == '{' {
 				s.Schema = true
@@ -130,6 +162,20 @@ func (s *scanner) act(key []byte) int {
 	return -1
 }
 
+func (s *scanner) member(from, begin int) wire.Member {
+	return wire.Member{Value: s.span(from), Begin: begin}
+}
+
+func (s *scanner) betas() {
+	c := &s.c
+	if c.Null() {
+		return
+	}
+	for c.List(); c.More(); {
+		s.Betas = append(s.Betas, c.Text())
+	}
+}
+
 func (s *scanner) span(from int) wire.Span { return wire.Span{From: from, To: s.c.Offset()} }
 
 func (s *scanner) messages() {
@@ -141,9 +187,14 @@ func (s *scanner) messages() {
 			if !ok {
 				break
 			}
-			if string(key) == "content" {
+			switch {
+			case string(key) == "content":
 				s.content()
-			} else {
+			case string(key) == "role" && c.Kind() == '"':
+				if string(c.Bytes()) == "system" {
+					s.Asks |= wire.AsksLateSystem
+				}
+			default:
 				c.Skip()
 			}
 		}

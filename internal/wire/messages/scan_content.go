@@ -53,8 +53,8 @@ func (s *scanner) block() {
 			}
 		case "signature", "data": // of thinking, signed or redacted
 			if c.Kind() == '"' {
-				if c.TextLen() > 0 {
-					s.bind()
+				if state := c.Bytes(); len(state) > 0 {
+					s.Bind(wire.MakerOf(state, llm.MakerAnthropic))
 					s.Reasoning = true
 				}
 				continue
@@ -152,9 +152,15 @@ func (s *scanner) thinking() {
 		}
 		switch string(key) {
 		case "type":
-			if t := c.Text(); t != "disabled" && t != "" {
-				s.Reasoning = true
+			switch c.Text() {
+			case "disabled", "":
+				continue
+			case "adaptive":
+				s.Asks |= wire.AsksAdaptive
+			case "enabled":
+				s.Asks |= wire.AsksBudget
 			}
+			s.Reasoning = true
 		case "budget_tokens":
 			if !s.Spans.ThinkingBudget.Empty() {
 				s.bad = wire.BadField("thinking.budget_tokens", "is there twice; send it once")
@@ -182,6 +188,10 @@ func (s *scanner) outputConfig() {
 		if string(key) == "format" && c.Kind() == '{' {
 			s.Schema = true
 			s.TextBytes += int64(len(c.Raw()))
+			continue
+		}
+		if string(key) == "effort" && c.Kind() == '"' {
+			s.Effort = c.Text()
 			continue
 		}
 		c.Skip()

@@ -11,16 +11,16 @@ package sse
 
 import (
 	"bytes"
-	"errors"
 	"io"
-	"sync"
+
+	"github.com/skein-run/skein/internal/wire/window"
 )
 
 // MaxEvent is the most bytes that one event may have.
 const MaxEvent = 32 << 20
 
 // ErrTooLong is an event of more than the allowed bytes.
-var ErrTooLong = errors.New("server-sent event is too long")
+var ErrTooLong = window.ErrTooLong
 
 // Event is one block of lines.
 type Event struct {
@@ -33,74 +33,59 @@ type Event struct {
 
 // Reader finds events in a stream of bytes. Not safe for concurrent use.
 type Reader struct {
-	r        io.Reader
-	buf      []byte
-	from, to int // buf[from:to] is read and not yet given
-	seen     int // buf[from:seen] has no blank line that begins in it
-	max      int
-	begun    bool  // the byte order mark, if any, is behind us
-	err      error // what reading ended with
-	joined   []byte
-	pooled   *[]byte
+	w      window.Reader
+	seen   int  // so many of the waiting bytes have no blank line that begins in them
+	begun  bool // the byte order mark, if any, is behind us
+	joined []byte
 }
-
-const firstSize = 8 << 10
-
-var buffers = sync.Pool{New: func() any { b := make([]byte, firstSize); return &b }}
 
 // NewReader reads events of at most max bytes; 0 is MaxEvent.
 func NewReader(r io.Reader, max int) *Reader {
 	if max <= 0 {
 		max = MaxEvent
 	}
-	p := buffers.Get().(*[]byte)
-	return &Reader{r: r, buf: *p, pooled: p, max: max}
+	return &Reader{w: window.New(r, max)}
 }
 
 // Release gives the buffer back; no event may be used after it, and Next is at an
 // end.
-func (r *Reader) Release() {
-	if r.pooled == nil {
-		return
-	}
-	buffers.Put(r.pooled)
-	r.pooled, r.buf, r.from, r.to, r.seen = nil, nil, 0, 0, 0
-	if r.err == nil {
-		r.err = io.EOF
-	}
-}
+func (r *Reader) Release() { r.w.Release() }
 
 // Buffered gives the next event that is there without reading. It keeps earlier
 // events valid, except that their joined data lines are overwritten.
-func (r *Reader) Buffered() (Event, bool) {
+func (r *Reader) Buffered() (e Event, ok bool) {
+	ok = r.Take(&e)
+	return e, ok
+}
+
+// Take is Buffered into e, which is left as it is where there is no event.
+func (r *Reader) Take(e *Event) bool {
 	if !r.begun && !r.mark() {
-		return Event{}, false
+		return false
 	}
-	end := r.blockEnd()
-	if end == 0 {
-		if r.err == nil || r.from == r.to {
-			return Event{}, false
+	have := r.w.Waiting()
+	end := r.blockEnd(have)
+	cut := end == 0
+	if cut {
+		if end = len(have); r.w.Err() == nil || end == 0 {
+			return false
 		}
-		ev := r.parse(r.buf[r.from:r.to])
-		ev.Cut = true
-		r.from, r.seen = r.to, r.to
-		return ev, true
 	}
-	ev := r.parse(r.buf[r.from:end])
-	r.from, r.seen = end, end
-	return ev, true
+	r.seen = 0
+	r.parse(e, r.w.Take(end))
+	e.Cut = cut
+	return true
 }
 
 // mark steps over a byte order mark, once it is clear whether there is one.
 func (r *Reader) mark() bool {
 	const bom = "\xEF\xBB\xBF"
-	have := r.buf[r.from:r.to]
-	if len(have) < len(bom) && r.err == nil && string(have) == bom[:len(have)] {
+	have := r.w.Waiting()
+	if len(have) < len(bom) && r.w.Err() == nil && string(have) == bom[:len(have)] {
 		return false
 	}
 	if bytes.HasPrefix(have, []byte(bom)) {
-		r.from += len(bom)
-		r.seen = r.from
+		r.w.Take(len(bom))
 	}
 	r.begun = true
 	return true
@@ -109,44 +94,10 @@ func (r *Reader) mark() bool {
 // Fill reads once, and more where the reader gave nothing. What Buffered gave
 // before is no longer valid. At the end it gives the reader's error; events may
 // still be buffered then.
-func (r *Reader) Fill() error {
-	if r.err != nil {
-		return r.err
-	}
-	if r.from > 0 {
-		copy(r.buf, r.buf[r.from:r.to])
-		r.to -= r.from
-		r.seen -= r.from
-		r.from = 0
-	}
-	if r.to == len(r.buf) {
-		if len(r.buf) >= r.max {
-			r.err = ErrTooLong
-			r.to = 0 // what cannot be an event is not given as one
-			r.seen = 0
-			return r.err
-		}
-		grown := make([]byte, min(2*len(r.buf), r.max))
-		copy(grown, r.buf[:r.to])
-		r.buf = grown
-	}
-	for range 100 {
-		n, err := r.r.Read(r.buf[r.to:])
-		r.to += n
-		if err != nil {
-			r.err = err
-			if n > 0 {
-				return nil
-			}
-			return err
-		}
-		if n > 0 {
-			return nil
-		}
-	}
-	r.err = io.ErrNoProgress
-	return r.err
-}
+func (r *Reader) Fill() error { return r.w.Fill() }
+
+// Rest reads on to the end, or to max bytes, without looking for events.
+func (r *Reader) Rest(max int) []byte { return r.w.Rest(max) }
 
 // Next gives the next event, reading as needed. At the end it gives the reader's
 // error, io.EOF for a plain end.
@@ -164,12 +115,13 @@ func (r *Reader) Next() (Event, error) {
 	}
 }
 
-// blockEnd is where the block at r.from ends, past its blank line, or 0 where it
-// is not yet there. A CR that stands last may be half of a CRLF, so it waits.
-func (r *Reader) blockEnd() int {
+// blockEnd is where the first block of the waiting bytes ends, past its blank line,
+// or 0 where it is not yet there. A CR that stands last may be half of a CRLF, so
+// it waits.
+func (r *Reader) blockEnd(have []byte) int {
 	i := r.seen
-	for i < r.to {
-		line := r.buf[i:r.to]
+	for i < len(have) {
+		line := have[i:]
 		n := bytes.IndexByte(line, '\n')
 		if cr := bytes.IndexByte(line[:max(n, 0)], '\r'); n >= 0 && cr >= 0 {
 			n = cr
@@ -179,11 +131,11 @@ func (r *Reader) blockEnd() int {
 			}
 		}
 		end := i + n + 1
-		if r.buf[end-1] == '\r' {
-			if end == r.to && r.err == nil {
+		if have[end-1] == '\r' {
+			if end == len(have) && r.w.Err() == nil {
 				return 0
 			}
-			if end < r.to && r.buf[end] == '\n' {
+			if end < len(have) && have[end] == '\n' {
 				end++
 			}
 		}
@@ -197,8 +149,8 @@ func (r *Reader) blockEnd() int {
 }
 
 // parse reads the lines of one block.
-func (r *Reader) parse(block []byte) Event {
-	ev := Event{Raw: block}
+func (r *Reader) parse(ev *Event, block []byte) {
+	*ev = Event{Raw: block}
 	lines := 0
 	for len(block) > 0 {
 		line := block
@@ -209,19 +161,19 @@ func (r *Reader) parse(block []byte) Event {
 		}
 		if n := bytes.IndexByte(line, '\r'); n >= 0 {
 			if n < len(line)-1 { // a lone CR ends a line, too
-				return r.parseSlow(ev.Raw)
+				r.parseSlow(ev, ev.Raw)
+				return
 			}
 			line = line[:n]
 		}
-		lines = r.field(&ev, line, lines)
+		lines = r.field(ev, line, lines)
 	}
-	return ev
 }
 
 // parseSlow is parse for blocks with lone CRs, which nobody sends but the
 // specification allows.
-func (r *Reader) parseSlow(block []byte) Event {
-	ev := Event{Raw: block}
+func (r *Reader) parseSlow(ev *Event, block []byte) {
+	*ev = Event{Raw: block}
 	lines := 0
 	rest := block
 	for len(rest) > 0 {
@@ -229,13 +181,12 @@ func (r *Reader) parseSlow(block []byte) Event {
 		if n < 0 {
 			n = len(rest)
 		}
-		lines = r.field(&ev, rest[:n], lines)
+		lines = r.field(ev, rest[:n], lines)
 		if n+1 < len(rest) && rest[n] == '\r' && rest[n+1] == '\n' {
 			n++
 		}
 		rest = rest[min(n+1, len(rest)):]
 	}
-	return ev
 }
 
 func (r *Reader) field(ev *Event, line []byte, lines int) int {

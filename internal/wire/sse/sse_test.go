@@ -13,6 +13,8 @@ import (
 	"pgregory.net/rapid"
 )
 
+const firstSize = 8 << 10 // of the read buffer
+
 type event struct {
 	Name, Data, Raw string
 	Has, Cut        bool

@@ -1,13 +1,17 @@
-// Package stream is what the formats' readers of server-sent event streams share:
-// it takes events off the wire, asks the format what each one is, and hands them
-// on in frames: as many as came in one read and are of one class. A format is a
-// [Scanner], which sees one event at a time.
+// Package stream is what the formats' readers and writers of streams share: a
+// [Reader] takes events off the wire, in whichever framing, asks the format what
+// each one is, and hands them on in frames: as many as came in one read and are of
+// one class. A format is a [Scanner], which sees one event at a time. A [Framer]
+// writes events.
 //
 // In scan mode a frame's bytes lie in the read buffer. Only where something must
-// be changed or left out are they copied, into one buffer that is used again.
+// be changed or left out are they copied, into one buffer that is used again. Where
+// the client reads another framing than the upstream writes, each event is written
+// anew.
 package stream
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -15,11 +19,13 @@ import (
 
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/eventstream"
 	"github.com/skein-run/skein/internal/wire/raw"
-	"github.com/skein-run/skein/internal/wire/sse"
+	"github.com/skein-run/skein/internal/wire/window"
 )
 
-// Scanner is one format. It keeps the state of one answer.
+// Scanner is one format. It keeps the state of one answer. Exceptions of an AWS
+// event stream end the stream and do not reach it.
 type Scanner interface {
 	// See looks at the data of one event and says in v what it is. Canonical events
 	// are appended to v.Events where they are asked for.
@@ -28,44 +34,63 @@ type Scanner interface {
 	// is not whole, or nil where everything else says that it is; then Events and
 	// the terminal frame to make up go into v.
 	AtEnd(v *Verdict) *llm.Error
-	// Unframed classifies a body that is no event stream.
+	// Unframed classifies a body that is not in its framing.
 	Unframed(body []byte) *llm.Error
 }
 
 // Verdict is what a Scanner says of an event.
 type Verdict struct {
 	Class  wire.FrameClass
-	Bad    bool       // not what the format allows: skipped and counted
-	Hide   bool       // not for the client
-	Splice raw.Span   // a piece of the data to be replaced, where not empty
-	By     []byte     // what by
-	Make   []byte     // AtEnd: the terminal frame
+	Bad    bool     // not what the format allows: skipped and counted
+	Hide   bool     // not for the client
+	Splice raw.Span // a piece of the data to be replaced, where not empty
+	By     []byte   // what by
+	Name   string   // AtEnd: of the terminal event to make up, where the framing has names
+	Make   []byte   // AtEnd: its data; none is made up where there is none
+	// Ends, of a Terminal event: the answer is complete with it, but the stream goes on
+	// to its end. What follows belongs to the terminal frame, and AtEnd is asked then.
+	Ends   bool
 	Err    *llm.Error // an error event: the stream is over
 	Events []llm.Event
 }
 
 // Reader implements wire.Stream.
 type Reader struct {
-	sse     *sse.Reader
+	src     source
 	scanner Scanner
 	opts    wire.FrameOptions
 	p       *llm.Progress
+	in      wire.Framing
+	framer  Framer // as the client reads it
 
 	v       Verdict
 	events  []llm.Event // in a buffer that is used again by other streams
 	out     []byte
-	pending sse.Event // seen, but of another class than the frame before it
+	tail    []byte // what stands after the last event
+	pending event  // seen, but of another class than the frame before it
 	waits   bool
 	pooled  *[]llm.Event
 	content bool // content has come
 	began   bool
+	ending  bool // the answer is complete, the stream not yet at its end
 	done    bool
 	err     error // what Next gives from now on
 }
 
-// New reads a stream with a format's scanner, which counts into p.
-func New(r io.Reader, s Scanner, p *llm.Progress, o wire.FrameOptions) *Reader {
-	return &Reader{sse: sse.NewReader(r, 0), scanner: s, opts: o, p: p}
+// New reads a stream that lies in the framing in with a format's scanner, which
+// counts into p. Frames are in the framing o.Framing. Native is EventStream beside
+// EventStream, which only Converse has, and SSE beside any other.
+func New(r io.Reader, s Scanner, p *llm.Progress, in wire.Framing, o wire.FrameOptions) *Reader {
+	if in == wire.Native {
+		in = wire.SSE
+	}
+	if o.Framing == wire.Native {
+		o.Framing = wire.SSE
+		if in == wire.EventStream {
+			o.Framing = in
+		}
+	}
+	return &Reader{src: open(r, in), in: in, framer: Framer{Framing: o.Framing}, scanner: s, opts: o, p: p}
 }
 
 // Progress implements wire.Stream.
@@ -94,22 +119,24 @@ func (r *Reader) Next() (wire.Frame, error) {
 			if r.err != nil || r.done {
 				return r.finish(&f)
 			}
-			ev, ok := r.sse.Buffered()
-			if !ok {
+			if !r.src.next(&r.pending) {
 				if f.some {
-					return r.give(&f)
+					if !r.ending {
+						return r.give(&f)
+					}
+					r.copy(&f) // it lies in the read buffer
 				}
 				r.fill()
 				continue
 			}
-			if !r.see(&ev, &f) {
+			if !r.see(&f) {
 				continue
 			}
-			r.pending, r.waits = ev, true
 			if r.v.Err != nil {
-				r.waits, r.err = false, r.v.Err
+				r.err = r.v.Err
 				continue
 			}
+			r.waits = true
 			r.keep()
 		}
 		if !r.take(&f) {
@@ -132,13 +159,13 @@ func (r *Reader) give(f *frame) (wire.Frame, error) {
 }
 
 func (r *Reader) finish(f *frame) (wire.Frame, error) {
-	if f.some {
+	if f.some && !(r.ending && r.err != nil) {
 		return r.give(f)
 	}
 	if r.err == nil {
 		r.err = io.EOF
 	}
-	r.sse.Release()
+	r.src.Release()
 	if r.pooled != nil {
 		if cap(r.events) <= manyEvents {
 			clear(r.events[:cap(r.events)])
@@ -188,21 +215,37 @@ func (r *Reader) keep() {
 	r.events = r.events[:n+more]
 }
 
-// see asks the format about an event and reports whether there is anything to do.
-func (r *Reader) see(ev *sse.Event, f *frame) bool {
-	if !r.began && r.unframed(ev) {
-		return false
+// see asks the format about the next event and reports whether there is anything to
+// do.
+func (r *Reader) see(f *frame) bool {
+	ev := &r.pending
+	if ev.kind != usual {
+		switch {
+		case ev.kind == foreign && !r.began:
+			r.unframed(ev)
+			return false
+		case ev.kind == tail:
+			r.tail = bytes.Clone(ev.Raw)
+			return false
+		}
 	}
 	r.v = Verdict{Events: r.room()}
 	if !ev.Has {
-		if ev.Raw[0] == '\n' || ev.Raw[0] == '\r' { // a blank line too many goes with its neighbours
+		switch {
+		case r.ending:
+			r.v.Class = wire.Terminal
+		case blank(ev.Raw):
 			r.v.Class = r.class(f)
-		} else {
+		default:
 			r.v.Class = wire.Heart
 		}
 		return true
 	}
 	r.began = true
+	if ev.kind == fails { // in the same words whatever the format
+		r.v.Err = wire.AWSException(string(ev.Name), ev.Data)
+		return true
+	}
 	r.scanner.See(ev.Name, ev.Data, &r.v)
 	if r.v.Bad {
 		r.p.Malformed++
@@ -217,7 +260,11 @@ func (r *Reader) see(ev *sse.Event, f *frame) bool {
 			r.v.Class = wire.Content
 		}
 	case wire.Terminal:
-		r.done = true
+		r.ending = r.ending || r.v.Ends
+		r.done = !r.ending
+	}
+	if r.ending {
+		r.v.Class = wire.Terminal
 	}
 	return true
 }
@@ -232,31 +279,24 @@ func (r *Reader) class(f *frame) wire.FrameClass {
 	return wire.Prelude
 }
 
-// unframed finds a body that is plain JSON or a page instead of an event stream.
-func (r *Reader) unframed(ev *sse.Event) bool {
-	if ev.Has || ev.Raw[0] != '{' && ev.Raw[0] != '[' && ev.Raw[0] != '<' {
-		return false
-	}
-	body := append([]byte(nil), ev.Raw...)
-	for len(body) < 64<<10 {
-		more, err := r.sse.Next()
-		if err != nil {
-			break
-		}
-		body = append(body, more.Raw...)
-	}
+// mostBody is how much of a body is read that is not in its framing.
+const mostBody = 64 << 10
+
+// unframed takes a body that is plain JSON or a page instead of a stream.
+func (r *Reader) unframed(ev *event) {
+	body := bytes.Clone(ev.Raw[:min(len(ev.Raw), mostBody)])
+	body = append(body, r.src.Rest(mostBody-len(body))...)
 	r.err = r.scanner.Unframed(body)
-	return true
 }
 
 // fill reads on, and at the end decides whether the answer was whole.
 func (r *Reader) fill() {
-	err := r.sse.Fill()
+	err := r.src.Fill()
 	if err == nil {
 		return
 	}
-	if ev, ok := r.sse.Buffered(); ok { // the last block, without its blank line
-		r.last(&ev)
+	if r.src.next(&r.pending) { // the last block, without its blank line
+		r.last()
 		if r.waits || r.err != nil {
 			return
 		}
@@ -264,15 +304,15 @@ func (r *Reader) fill() {
 	r.end(err)
 }
 
-func (r *Reader) last(ev *sse.Event) {
-	if !r.see(ev, &frame{}) {
+func (r *Reader) last() {
+	if !r.see(&frame{}) {
 		return
 	}
 	if r.v.Err != nil {
 		r.err = r.v.Err
 		return
 	}
-	r.pending, r.waits = *ev, true
+	r.waits = true
 	r.keep()
 }
 
@@ -288,8 +328,21 @@ func (r *Reader) end(err error) {
 	}
 	r.done = true
 	r.v.Class = wire.Terminal
-	r.pending, r.waits = sse.Event{Raw: r.v.Make}, true
+	r.pending, r.waits = event{kind: made}, true
+	r.pending.Raw = r.terminal()
 	r.keep()
+}
+
+// terminal is what ends the stream: the event that the scanner made up, and what
+// closes the framing, as it came where there is such.
+func (r *Reader) terminal() (end []byte) {
+	if r.v.Make != nil {
+		end = r.framer.Event(end, r.v.Name, r.v.Make)
+	}
+	if r.in == r.framer.Framing && r.tail != nil {
+		return append(end, r.tail...)
+	}
+	return r.framer.End(end)
 }
 
 // broken is what reading ended with, where the reader did not say it in our words.
@@ -297,7 +350,7 @@ func broken(err error) *llm.Error {
 	if e := (*llm.Error)(nil); errors.As(err, &e) {
 		return e
 	}
-	if errors.Is(err, sse.ErrTooLong) {
+	if errors.Is(err, window.ErrTooLong) || errors.Is(err, eventstream.ErrCorrupt) {
 		return &llm.Error{Class: llm.Malformed, Blame: llm.BlameProvider, Billed: llm.BilledYes, Message: err.Error()}
 	}
 	return wire.BrokenStream(err.Error())

@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 
+	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/raw"
 	"github.com/skein-run/skein/internal/wire/sse"
 )
@@ -13,15 +14,20 @@ func (r *Reader) take(f *frame) bool {
 		return false
 	}
 	rawBytes := r.pending.Raw
+	spliced := r.v.Splice.To > r.v.Splice.From
 	switch {
 	case r.v.Hide:
 		if len(r.v.Events) > 0 {
 			f.some, f.Class = true, r.v.Class
 		}
 		return true
-	case r.v.Splice.To > r.v.Splice.From:
+	case r.pending.kind != made && (r.in != r.framer.Framing || spliced && r.binary()):
 		r.copy(f)
-		r.out = splice(r.out, &r.pending, r.v.Splice, r.v.By)
+		r.out = r.anew(r.out)
+		f.Bytes = r.out
+	case spliced:
+		r.copy(f)
+		r.out = splice(r.out, &r.pending.Event, r.v.Splice, r.v.By)
 		f.Bytes = r.out
 	case r.pending.Cut: // a client would wait for the blank line
 		r.copy(f)
@@ -35,9 +41,14 @@ func (r *Reader) take(f *frame) bool {
 		f.Bytes = rawBytes
 	case cap(f.Bytes)-len(f.Bytes) == cap(rawBytes): // it follows in the read buffer
 		f.Bytes = f.Bytes[:len(f.Bytes)+len(rawBytes)]
+	case r.ending: // all of it is one frame
+		r.copy(f)
+		r.out = append(r.out, rawBytes...)
+		f.Bytes = r.out
 	default:
 		return false
 	}
+	r.framer.some = true
 	f.some, f.Class = true, r.v.Class
 	return true
 }
@@ -45,7 +56,44 @@ func (r *Reader) take(f *frame) bool {
 func (r *Reader) copy(f *frame) {
 	if !f.copied {
 		r.out = append(r.out[:0], f.Bytes...)
+		f.Bytes = r.out
 		f.copied = true
+	}
+}
+
+// binary reports whether an event's data cannot be changed where it stands, as its
+// length and its sum are written elsewhere.
+func (r *Reader) binary() bool { return r.in == wire.EventStream || r.in == wire.Chunks }
+
+// anew writes the waiting event, with its splice, as the client reads it.
+func (r *Reader) anew(dst []byte) []byte {
+	ev, at := &r.pending, r.v.Splice
+	if !ev.Has {
+		if r.v.Class == wire.Heart && !blank(ev.Raw) {
+			dst = r.framer.Comment(dst, "keep-alive")
+		}
+		return dst
+	}
+	dst = r.framer.Begin(dst, string(ev.Name))
+	from := len(dst)
+	if at.To > at.From {
+		dst = append(append(append(dst, ev.Data[:at.From]...), r.v.By...), ev.Data[at.To:]...)
+	} else {
+		dst = append(dst, ev.Data...)
+	}
+	oneLine(dst[from:])
+	return r.framer.finish(dst, r.in != wire.EventStream) // whose data is padded already
+}
+
+// blank: a blank line too many, which goes with its neighbours.
+func blank(rawBytes []byte) bool { return rawBytes[0] == '\n' || rawBytes[0] == '\r' }
+
+// oneLine makes JSON text fit one line; a line break in it is white space.
+func oneLine(b []byte) {
+	for i := range b {
+		if b[i] == '\n' || b[i] == '\r' {
+			b[i] = ' '
+		}
 	}
 }
 
@@ -60,10 +108,6 @@ func splice(dst []byte, ev *sse.Event, at raw.Span, by []byte) []byte {
 	dst = sse.Begin(dst, string(ev.Name))
 	from := len(dst)
 	dst = append(append(append(dst, ev.Data[:at.From]...), by...), ev.Data[at.To:]...)
-	for i := from; i < len(dst); i++ {
-		if dst[i] == '\n' || dst[i] == '\r' {
-			dst[i] = ' '
-		}
-	}
+	oneLine(dst[from:])
 	return sse.Finish(dst)
 }

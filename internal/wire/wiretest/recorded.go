@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -17,16 +18,20 @@ type Exchange struct {
 	ID        string
 	Provider  string
 	Operation string
+	Model     string
 	Stream    bool
+	Features  []string
 	Request   *struct {
-		Path string
-		Body json.RawMessage
+		Method, Path string
+		Headers      map[string]string
+		Body         json.RawMessage
 	}
 	Response struct {
-		Status   int
-		Headers  map[string]string
-		Body     json.RawMessage
-		BodyText string `json:"body_text"`
+		Status     int
+		Headers    map[string]string
+		Body       json.RawMessage
+		BodyText   string `json:"body_text"`
+		BodyBase64 []byte `json:"body_base64"`
 	}
 }
 
@@ -35,6 +40,11 @@ type Exchange struct {
 func Recorded(t testing.TB, format string) []Exchange {
 	t.Helper()
 	path := filepath.Join(Root(t), "..", "shared", "data", "wire", format+".jsonl.gz")
+	read.Lock()
+	defer read.Unlock()
+	if list, ok := read.files[path]; ok {
+		return list
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		t.Skip("no recorded exchanges beside the repository; hand-made ones in testdata are used alone")
@@ -60,8 +70,15 @@ func Recorded(t testing.TB, format string) []Exchange {
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
+	read.files[path] = all
 	return all
 }
+
+// read are the files that were read already; tests do not change what is in them.
+var read = struct {
+	sync.Mutex
+	files map[string][]Exchange
+}{files: map[string][]Exchange{}}
 
 // Root is the folder of the repository.
 func Root(t testing.TB) string {
