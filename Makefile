@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build demo test check race lint fuzz sim update bench bench-gateway clean
+.PHONY: help build demo test check race lint fuzz sim update bench bench-gateway clients clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -44,6 +44,9 @@ bench: ## Benchmarks of every package, with allocations.
 
 bench-gateway: build ## Mock upstream, ReverseProxy and Skein side by side in one run.
 	$(GO) run ./bench/gateway
+
+clients: ## The field's real clients, unmodified, with every kind of provider (needs python3, node, the package index).
+	python3 test/clients/run.py $(CLIENTS)
 
 clean: ## Remove what was built, and the demo's folder.
 	rm -rf bin demo-data

@@ -14,7 +14,7 @@ func TestPromptsAreCachedAsTheProvidersDo(t *testing.T) {
 	long := strings.Repeat("word ", 1500)
 	chat := func(more string) {
 		body := fmt.Sprintf(`{"model":"gpt-5.1","messages":[{"role":"system","content":"%s"},{"role":"user","content":"%s"}]}`, long, more)
-		if r := post(t, context.Background(), url+dialects[0].path, body, dialects[0].header); r.status != 200 {
+		if r := post(t, context.Background(), url+dialects[0].whole, body, dialects[0].header); r.status != 200 {
 			t.Fatal(r.body)
 		}
 	}
@@ -22,7 +22,7 @@ func TestPromptsAreCachedAsTheProvidersDo(t *testing.T) {
 	chat("hello again")
 	messages := func(mark string) {
 		body := fmt.Sprintf(`{"model":"claude-sonnet-4-5","max_tokens":50,"system":[{"type":"text","text":"%s"%s}],"messages":[{"role":"user","content":"hello"}]}`, long, mark)
-		if r := post(t, context.Background(), url+dialects[1].path, body, dialects[1].header); r.status != 200 {
+		if r := post(t, context.Background(), url+dialects[1].whole, body, dialects[1].header); r.status != 200 {
 			t.Fatal(r.body)
 		}
 	}

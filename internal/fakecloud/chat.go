@@ -3,6 +3,7 @@ package fakecloud
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -15,6 +16,7 @@ type chatFormat struct{ service string } // "": openai
 func (f chatFormat) provider() (service, op string) { return cmp.Or(f.service, "openai"), "chat" }
 func (chatFormat) streamType() string               { return eventStream }
 func (chatFormat) automatic() bool                  { return true }
+func (chatFormat) thought() thought                 { return thoughtHidden }
 func (chatFormat) sizes() (text, args int)          { return 5, 7 }
 
 func (chatFormat) ids(g *ids, a *answer) {
@@ -26,13 +28,22 @@ func (chatFormat) ids(g *ids, a *answer) {
 	}
 }
 
-func (chatFormat) header(requestID string) map[string]string {
+func (f chatFormat) header(requestID string) map[string]string {
+	if f.service == "azure" {
+		return map[string]string{"Apim-Request-Id": requestID, "X-Request-Id": requestID, "X-Ms-Region": "East US", "Azureml-Model-Session": "fakecloud",
+			"X-Ratelimit-Limit-Requests": "1000", "X-Ratelimit-Remaining-Requests": "999", "X-Ratelimit-Limit-Tokens": "200000", "X-Ratelimit-Remaining-Tokens": "199000"}
+	}
 	return map[string]string{
 		"X-Request-Id": requestID, "Openai-Version": "2020-10-01", "Openai-Processing-Ms": "12",
 		"X-Ratelimit-Limit-Requests": "10000", "X-Ratelimit-Remaining-Requests": "9999", "X-Ratelimit-Reset-Requests": "6ms",
 		"X-Ratelimit-Limit-Tokens": "2000000", "X-Ratelimit-Remaining-Tokens": "1999000", "X-Ratelimit-Reset-Tokens": "30ms",
 	}
 }
+
+var chatMembers = names("messages model frequency_penalty logprobs max_completion_tokens max_tokens n presence_penalty prompt_cache_key " +
+	"safety_identifier seed store temperature top_logprobs top_p parallel_tool_calls user audio logit_bias metadata modalities moderation " +
+	"prompt_cache_retention reasoning_effort service_tier stop stream stream_options verbosity function_call functions prediction " +
+	"prompt_cache_options response_format tool_choice tools web_search_options")
 
 // chatRequest is what the stand-in reads of a request. What it does not know it
 // passes over, as long as it does not change what is promised.
@@ -65,16 +76,20 @@ type chatMessage struct {
 	Refusal    string          `json:"refusal"`
 	ToolCalls  []chatCall      `json:"tool_calls"`
 	ToolCallID string          `json:"tool_call_id"`
+	Function   json.RawMessage `json:"function_call"` // as it was before there were tools
 }
 
 type chatCall struct {
-	Index    *int   `json:"index,omitempty"`
-	ID       string `json:"id,omitempty"`
-	Type     string `json:"type,omitempty"`
+	ID       string `json:"id"`
+	Type     string `json:"type"`
 	Function struct {
-		Name      string `json:"name,omitempty"`
+		Name      string `json:"name"`
 		Arguments string `json:"arguments"`
 	} `json:"function"`
+	Custom struct {
+		Name  string `json:"name"`
+		Input string `json:"input"`
+	} `json:"custom"`
 }
 
 type chatTool struct {
@@ -83,11 +98,19 @@ type chatTool struct {
 		Name        string          `json:"name"`
 		Description string          `json:"description"`
 		Parameters  json.RawMessage `json:"parameters"`
+		Strict      *bool           `json:"strict"`
 	} `json:"function"`
+	Custom struct {
+		Name        string `json:"name"`
+		Description string `json:"description"`
+	} `json:"custom"`
 }
 
 func (f chatFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 	var in chatRequest
+	if name := stranger(body, chatMembers); name != "" && f.service == "" {
+		return nil, invalid("", "Unrecognized request argument supplied: %s", name)
+	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, invalid("", "We could not parse the JSON body of your request: %v", err)
 	}
@@ -97,7 +120,7 @@ func (f chatFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 	switch {
 	case in.Model == "":
 		return nil, invalid("model", "you must provide a model parameter")
-	case !servesChat(in.Model):
+	case !servesChat(in.Model, f.service == "azure"):
 		return nil, &apiError{status: http.StatusNotFound, kind: "invalid_request_error", code: "model_not_found",
 			message: "The model `" + in.Model + "` does not exist or you do not have access to it."}
 	case len(in.Messages) == 0:
@@ -111,7 +134,7 @@ func (f chatFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 		e.code = "unsupported_parameter"
 		return nil, e
 	}
-	a := &ask{model: in.Model, stream: in.Stream, marks: map[int]string{}}
+	a := &ask{model: in.Model, stream: in.Stream, marks: map[int]string{}, custom: map[string]bool{}}
 	a.wantsUsage = in.StreamOptions != nil && in.StreamOptions.IncludeUsage
 	a.Sequential = in.Parallel != nil && !*in.Parallel
 	for _, limit := range []*int64{in.MaxTokens, in.MaxCompletionTokens} {
@@ -128,23 +151,63 @@ func (f chatFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 			a.stop = []string{one}
 		}
 	}
-	if thinks(in.Model) {
-		a.reasoning = map[string]int64{"low": 32, "medium": 64, "high": 128}[in.ReasoningEffort]
+	if len(a.stop) > 4 {
+		return nil, invalid("stop", "Invalid 'stop': array too long. Expected an array with maximum length 4, but got an array with length %d instead.", len(a.stop))
+	}
+	if len(a.stop) > 0 && thinks(in.Model) && !sober.MatchString(in.Model) {
+		e := invalid("stop", "Unsupported parameter: 'stop' is not supported with this model.")
+		e.code = "unsupported_parameter"
+		return nil, e
+	}
+	if e := sampling(in.Model, body, "reasoning_effort"); e != nil {
+		return nil, e
+	}
+	if tokens, ok := efforts[in.ReasoningEffort]; in.ReasoningEffort != "" && (!ok || !thinks(in.Model)) {
+		e := invalid("reasoning_effort", "Unsupported value: 'reasoning_effort' does not support '%s' with this model.", in.ReasoningEffort)
+		if e.code = "unsupported_value"; ok {
+			e.message, e.code = "Unrecognized request argument supplied: reasoning_effort", ""
+		}
+		return nil, e
+	} else if in.ReasoningEffort != "" {
+		a.reasoning = tokens
 	}
 	if in.ResponseFormat != nil {
 		a.JSON = strings.HasPrefix(in.ResponseFormat.Type, "json")
 		a.Schema = in.ResponseFormat.JSONSchema.Schema
 	}
-	for i, t := range in.Tools {
-		if t.Type != "function" || t.Function.Name == "" {
-			return nil, invalid("tools", "Invalid 'tools[%d]': a function with a name is needed.", i)
-		}
-		a.Tools = append(a.Tools, analyst.Tool{Name: t.Function.Name, Description: t.Function.Description, Schema: t.Function.Parameters})
+	if e := f.tools(a, in.Tools); e != nil {
+		return nil, e
 	}
 	if e := f.choice(a, in.ToolChoice); e != nil {
 		return nil, e
 	}
 	return a, f.turns(a, in.Messages)
+}
+
+func (chatFormat) tools(a *ask, tools []chatTool) *apiError {
+	for i, t := range tools {
+		name, param := t.Function.Name, fmt.Sprintf("tools[%d].%s.name", i, t.Type)
+		switch t.Type {
+		case "function":
+			if e := strictSchema(t.Function.Strict != nil && *t.Function.Strict, name, t.Function.Parameters, fmt.Sprintf("tools[%d].function.parameters", i)); e != nil {
+				return e
+			}
+			a.Tools = append(a.Tools, analyst.Tool{Name: name, Description: t.Function.Description, Schema: t.Function.Parameters})
+		case "custom":
+			name = t.Custom.Name
+			a.custom[name] = true
+			a.Tools = append(a.Tools, analyst.Tool{Name: name, Description: t.Custom.Description, Schema: freeText})
+		default:
+			return invalid(fmt.Sprintf("tools[%d].type", i), "Invalid value: '%s'. Supported values are: 'function' and 'custom'.", t.Type)
+		}
+		switch {
+		case name == "":
+			return invalid(param, "Missing required parameter: '%s'.", param)
+		case !functionName.MatchString(name):
+			return invalid(param, "Invalid '%s': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.", param)
+		}
+	}
+	return nil
 }
 
 func (chatFormat) choice(a *ask, raw json.RawMessage) *apiError {
@@ -168,83 +231,16 @@ func (chatFormat) choice(a *ask, raw json.RawMessage) *apiError {
 		return nil
 	}
 	var named chatTool
-	if err := json.Unmarshal(raw, &named); err != nil || named.Function.Name == "" {
+	if err := json.Unmarshal(raw, &named); err != nil {
 		return invalid("tool_choice", "Invalid value for 'tool_choice'.")
 	}
-	a.Named = named.Function.Name
-	return nil
-}
-
-// turns reads the conversation and insists, as the provider does, that each call
-// is answered at once and that each answer had a call.
-func (chatFormat) turns(a *ask, messages []chatMessage) *apiError {
-	open := map[string]bool{}
-	unanswered := func(i int) *apiError {
-		return invalid("messages", "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "+
-			"The following tool_call_ids did not have response messages before messages[%d]: %s", i, strings.Join(sortedKeys(open), ", "))
-	}
-	for i, m := range messages {
-		parts, e := chatContent(m.Content, i)
-		if e != nil {
-			return e
-		}
-		if m.Role != "tool" && len(open) > 0 {
-			return unanswered(i)
-		}
-		turn := analyst.Turn{Role: analyst.User, Parts: parts}
-		switch m.Role {
-		case "system", "developer":
-			turn.Role = analyst.System
-		case "user":
-		case "assistant":
-			turn.Role = analyst.Assistant
-			for _, c := range m.ToolCalls {
-				if c.ID == "" || c.Function.Name == "" {
-					return invalid("messages", "Invalid 'messages[%d].tool_calls': each needs an id and a function's name.", i)
-				}
-				open[c.ID] = true
-				turn.Parts = append(turn.Parts, analyst.Part{Kind: analyst.Call, ID: c.ID, Name: c.Function.Name, Args: json.RawMessage(c.Function.Arguments)})
-			}
-			if len(turn.Parts) == 0 && m.Refusal == "" {
-				return invalid("messages", "Invalid value for 'content': expected a string, got null. (messages[%d])", i)
-			}
-		case "tool":
-			if !open[m.ToolCallID] {
-				return invalid("messages", "Invalid parameter: messages with role 'tool' must be a response to a preceding message with 'tool_calls'. (messages[%d])", i)
-			}
-			delete(open, m.ToolCallID)
-			turn.Parts = []analyst.Part{{Kind: analyst.Result, ID: m.ToolCallID, Text: joinText(parts)}}
-		default:
-			return invalid("messages", "Invalid value: '%s'. Supported values are: 'system', 'developer', 'assistant', 'user', 'tool'. (messages[%d])", m.Role, i)
-		}
-		a.Turns = append(a.Turns, turn)
-	}
-	if len(open) > 0 {
-		return unanswered(len(messages))
+	a.Named = cmp.Or(named.Function.Name, named.Custom.Name)
+	switch {
+	case named.Type == "allowed_tools":
+	case a.Named == "":
+		return invalid("tool_choice", "Invalid value for 'tool_choice'.")
+	case !a.has(a.Named):
+		return invalid("tool_choice", "Invalid value for 'tool_choice': the function '%s' is not among the tools.", a.Named)
 	}
 	return nil
-}
-
-// chatContent reads a message's content: text, or a list of parts.
-func chatContent(raw json.RawMessage, i int) ([]analyst.Part, *apiError) {
-	if len(raw) == 0 || string(raw) == "null" {
-		return nil, nil
-	}
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return []analyst.Part{{Kind: analyst.Text, Text: text}}, nil
-	}
-	var list []struct{ Type, Text string }
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, invalid("messages", "Invalid type for 'messages[%d].content': expected a string or an array of objects.", i)
-	}
-	var parts []analyst.Part
-	for _, p := range list {
-		if p.Type == "text" {
-			parts = append(parts, analyst.Part{Kind: analyst.Text, Text: p.Text})
-		} else {
-			parts = append(parts, analyst.Part{Kind: analyst.Media})
-		}
-	}
-	return parts, nil
 }

@@ -1,9 +1,6 @@
 package fakecloud
 
 import (
-	"net/http"
-	"strings"
-
 	"github.com/skein-run/skein/internal/fakecloud/analyst"
 )
 
@@ -31,50 +28,33 @@ func chatFinish(a *answer) string {
 	return "stop"
 }
 
-func (chatFormat) whole(a *answer) []byte {
+func (f chatFormat) whole(a *answer) []byte {
 	var text any
 	if said := joinText(a.parts); said != "" {
 		text = said
 	}
 	message := members{"role", "assistant", "content", text}
-	var calls []chatCall
+	var calls []any
 	for _, p := range a.parts {
-		if p.Kind == analyst.Call {
-			c := chatCall{ID: p.ID, Type: "function"}
-			c.Function.Name, c.Function.Arguments = p.Name, string(p.Args)
-			calls = append(calls, c)
+		switch {
+		case p.Kind == analyst.Call && a.ask.custom[p.Name]:
+			calls = append(calls, members{"id", p.ID, "type", "custom", "custom", members{"name", p.Name, "input", string(p.Args)}})
+		case p.Kind == analyst.Call:
+			calls = append(calls, members{"id", p.ID, "type", "function", "function", members{"name", p.Name, "arguments", string(p.Args)}})
 		}
 	}
 	if calls != nil {
 		message = append(message, "tool_calls", calls)
 	}
 	message = append(message, "refusal", nil, "annotations", []any{})
-	return mustJSON(members{
-		"id", a.id, "object", "chat.completion", "created", a.created, "model", a.ask.model,
-		"choices", []any{members{"index", 0, "message", message, "logprobs", nil, "finish_reason", chatFinish(a)}},
-		"usage", chatUsage(a.usage),
-		"service_tier", "default", "system_fingerprint", "fp_fakecloud",
-	})
-}
-
-func (chatFormat) failure(e *apiError, _ string) []byte {
-	orNull := func(s string) any {
-		if s == "" {
-			return nil
-		}
-		return s
+	choice := members{"index", 0, "message", message, "logprobs", nil, "finish_reason", chatFinish(a)}
+	m := members{"id", a.id, "object", "chat.completion", "created", a.created, "model", a.ask.model}
+	if f.service == "azure" {
+		choice = append(choice, "content_filter_results", filtered())
+		m = append(m, "prompt_filter_results", promptFiltered())
 	}
-	kind := e.kind
-	switch kind {
-	case "authentication_error":
-		kind = "invalid_request_error"
-	case "rate_limit_error":
-		kind = "requests"
-	case "overloaded_error":
-		kind = "server_error"
-	}
-	return mustJSON(members{"error", members{"message", e.message, "type", kind,
-		"param", orNull(e.param), "code", orNull(e.code)}})
+	return mustJSON(append(m, "choices", []any{choice}, "usage", chatUsage(a.usage),
+		"service_tier", "default", "system_fingerprint", "fp_fakecloud"))
 }
 
 func (f chatFormat) open(a *answer) streamer { return &chatStream{f: f, a: a, calls: -1} }
@@ -91,31 +71,36 @@ func (s *chatStream) prelude() []byte {
 	if len(s.a.parts) > 0 && s.a.parts[0].Kind == analyst.Call {
 		content = nil
 	}
-	return s.chunk(members{"role", "assistant", "content", content, "refusal", nil}, nil)
+	first := s.chunk(members{"role", "assistant", "content", content, "refusal", nil}, nil)
+	if s.f.service == "azure" { // before anything else it tells what it thinks of the prompt
+		filter := members{"choices", []any{}, "created", 0, "id", "", "model", "", "object", "", "prompt_filter_results", promptFiltered()}
+		return append(sse("", mustJSON(filter)), first...)
+	}
+	return first
 }
 
 func (s *chatStream) piece(p piece) []byte {
 	if p.kind != analyst.Call {
 		return s.chunk(members{"content", p.text}, nil)
 	}
-	c := chatCall{}
-	if p.first {
-		s.calls++
-		c.ID, c.Type, c.Function.Name = p.id, "function", p.name
+	kind, text := "function", "arguments"
+	if s.a.ask.custom[p.name] {
+		kind, text = "custom", "input"
 	}
-	c.Index = &s.calls
 	if !p.first {
-		c.Function.Arguments = p.text
-		return s.chunk(members{"tool_calls", []any{c}}, nil)
+		return s.call(members{kind, members{text, p.text}})
 	}
 	// The call's name comes with no arguments yet, and these in a frame of their own.
-	out := s.chunk(members{"tool_calls", []any{c}}, nil)
-	if p.text == "" {
-		return out
+	s.calls++
+	out := s.call(members{"id", p.id, "type", kind, kind, members{"name", p.name, text, ""}})
+	if p.text != "" {
+		out = append(out, s.call(members{kind, members{text, p.text}})...)
 	}
-	more := chatCall{Index: &s.calls}
-	more.Function.Arguments = p.text
-	return append(out, s.chunk(members{"tool_calls", []any{more}}, nil)...)
+	return out
+}
+
+func (s *chatStream) call(c members) []byte {
+	return s.chunk(members{"tool_calls", []any{append(members{"index", s.calls}, c...)}}, nil)
 }
 
 func (s *chatStream) end() []byte {
@@ -136,6 +121,9 @@ func (s *chatStream) garbage() []byte {
 
 func (s *chatStream) chunk(delta members, finish any) []byte {
 	choice := members{"index", 0, "delta", delta, "logprobs", nil, "finish_reason", finish}
+	if s.f.service == "azure" {
+		choice = append(choice, "content_filter_results", members{})
+	}
 	return s.frame([]any{choice}, nil)
 }
 
@@ -155,54 +143,4 @@ func (s *chatStream) frame(choices []any, usage any) []byte {
 func (s *chatStream) padding(choices []any) string {
 	const letters = "q7ZkX2mNwP9cVb4R"
 	return letters[:len(letters)-len(appendJSON(nil, choices))%len(letters)]
-}
-
-// sse frames one event; without a name it has a data line only.
-func sse(event string, data []byte) []byte {
-	var b strings.Builder
-	if event != "" {
-		b.WriteString("event: " + event + "\n")
-	}
-	b.WriteString("data: ")
-	b.Write(data)
-	b.WriteString("\n\n")
-	return []byte(b.String())
-}
-
-func joinText(parts []analyst.Part) string {
-	var b strings.Builder
-	for _, p := range parts {
-		if p.Kind == analyst.Text {
-			b.WriteString(p.Text)
-		}
-	}
-	return b.String()
-}
-
-// The models on show. Others of the same families are served all the same.
-var (
-	chatModels     = []string{"gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini", "gpt-5", "gpt-5-mini", "gpt-5.1"}
-	messagesModels = []string{"claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5"}
-)
-
-func servesChat(model string) bool {
-	return strings.HasPrefix(model, "gpt-") || thinks(model)
-}
-
-// thinks reports whether a model of OpenAI is one that reasons.
-func thinks(model string) bool {
-	return strings.HasPrefix(model, "gpt-5") || strings.HasPrefix(model, "o1") ||
-		strings.HasPrefix(model, "o3") || strings.HasPrefix(model, "o4")
-}
-
-func (s *Server) listChatModels(w http.ResponseWriter, r *http.Request) {
-	if e := s.authorize(r); e != nil {
-		s.sendError(w, chatFormat{}, e, s.ids.next("req_", 24))
-		return
-	}
-	data := []any{}
-	for _, m := range chatModels {
-		data = append(data, members{"id", m, "object", "model", "created", 1735689600, "owned_by", "fakecloud"})
-	}
-	writeJSON(w, http.StatusOK, members{"object", "list", "data", data})
 }

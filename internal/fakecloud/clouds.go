@@ -3,8 +3,12 @@ package fakecloud
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 )
+
+// dated is a version as the newer SDKs write it, in the body too.
+var dated = regexp.MustCompile(`^20\d\d-\d\d-\d\d$`)
 
 // address reads what a cloud puts elsewhere than Anthropic itself: on Bedrock and
 // Vertex AI the address names the model, the body must state a version and must not
@@ -18,12 +22,16 @@ func (f messagesFormat) address(at *incoming, in *messagesRequest, body []byte) 
 	}
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(body, &members) // it was decoded before
-	want := map[string]string{"bedrock": "bedrock-2023-05-31", "vertex": "vertex-2023-10-16"}[f.service]
+	old := map[string]string{"bedrock": "bedrock-2023-05-31", "vertex": "vertex-2023-10-16"}[f.service]
 	switch {
-	case in.Version != want:
-		return invalid("", "anthropic_version: must be %s", want)
+	case in.Version == "":
+		return invalid("", "anthropic_version: Field required")
+	case in.Version != old && !dated.MatchString(in.Version):
+		return invalid("", "anthropic_version: Input should be '%s'", old)
 	case members["model"] != nil:
 		return invalid("", "model: Extra inputs are not permitted")
+	}
+	switch {
 	case f.service == "bedrock" && members["stream"] != nil:
 		return invalid("", "stream: Extra inputs are not permitted")
 	case f.service == "vertex" && in.Stream != at.stream:
@@ -37,13 +45,15 @@ func (f messagesFormat) address(at *incoming, in *messagesRequest, body []byte) 
 func (s *Server) clouds(mux *http.ServeMux) {
 	mux.HandleFunc("POST /openai/v1/responses", s.model(responsesFormat{}))
 	mux.HandleFunc("POST /openai/v1/embeddings", s.embeddings("openai"))
-	mux.HandleFunc("POST /openai/v1/responses/input_tokens", s.count("openai", responsesFormat{}))
-	mux.HandleFunc("POST /anthropic/v1/messages/count_tokens", s.count("anthropic", messagesFormat{}))
+	mux.HandleFunc("POST /openai/v1/responses/input_tokens", s.count(responsesFormat{}))
+	mux.HandleFunc("POST /anthropic/v1/messages/count_tokens", s.count(messagesFormat{}))
 
 	mux.HandleFunc("POST /azure/openai/v1/chat/completions", s.model(chatFormat{"azure"}))
 	mux.HandleFunc("POST /azure/openai/v1/responses", s.model(responsesFormat{"azure"}))
 	mux.HandleFunc("POST /azure/openai/v1/embeddings", s.embeddings("azure"))
 	mux.HandleFunc("GET /azure/openai/v1/models", s.listChatModels)
+	mux.HandleFunc("POST /azure/models/chat/completions", s.model(chatFormat{"azure"}))
+	mux.HandleFunc("POST /azure/openai/v1/responses/input_tokens", s.count(responsesFormat{"azure"}))
 	mux.HandleFunc("POST /azure/openai/deployments/{model}/chat/completions", s.deployed(chatFormat{"azure"}))
 	mux.HandleFunc("POST /azure/openai/deployments/{model}/embeddings", s.embeddings("azure"))
 
@@ -51,16 +61,20 @@ func (s *Server) clouds(mux *http.ServeMux) {
 	mux.HandleFunc("POST /bedrock/model/{model}/converse-stream", s.named(converseFormat{}, true))
 	mux.HandleFunc("POST /bedrock/model/{model}/invoke", s.invoke)
 	mux.HandleFunc("POST /bedrock/model/{model}/invoke-with-response-stream", s.named(messagesFormat{"bedrock"}, true))
-	mux.HandleFunc("POST /bedrock/model/{model}/count-tokens", s.count("bedrock", converseFormat{}))
+	mux.HandleFunc("POST /bedrock/model/{model}/count-tokens", s.count(converseFormat{}))
 	mux.HandleFunc("GET /bedrock/foundation-models", s.listBedrockModels)
 
 	mux.HandleFunc("/gemini/v1beta/models/{call...}", func(w http.ResponseWriter, r *http.Request) {
 		s.google(w, r, "gemini", "google", r.PathValue("call"))
 	})
 	mux.HandleFunc("GET /gemini/v1beta/models", s.listGeminiModels)
-	mux.HandleFunc("/vertex/v1/projects/{project}/locations/{location}/publishers/{publisher}/models/{call...}", func(w http.ResponseWriter, r *http.Request) {
-		s.google(w, r, "vertex", r.PathValue("publisher"), r.PathValue("call"))
-	})
+	for _, version := range []string{"v1", "v1beta1"} { // with a project, or with a key alone
+		for _, project := range []string{"projects/{project}/locations/{location}/", ""} {
+			mux.HandleFunc("/vertex/"+version+"/"+project+"publishers/{publisher}/models/{call...}", func(w http.ResponseWriter, r *http.Request) {
+				s.google(w, r, "vertex", r.PathValue("publisher"), r.PathValue("call"))
+			})
+		}
+	}
 }
 
 // deployed serves an address that names the model, but not whether to stream.
@@ -109,14 +123,15 @@ func (s *Server) google(w http.ResponseWriter, r *http.Request, service, publish
 		http.Error(w, "only POST", http.StatusMethodNotAllowed)
 	case publisher == "anthropic" && (verb == "rawPredict" || verb == "streamRawPredict"):
 		if model == "count-tokens" {
-			s.count(service, messagesFormat{})(w, r)
+			s.countWith(w, r, messagesFormat{"vertex"}, "")
 			return
 		}
 		s.serve(w, r, messagesFormat{"vertex"}, at)
 	case verb == "generateContent" || verb == "streamGenerateContent":
-		s.serve(w, r, geminiFormat{service: service, array: at.stream && r.URL.Query().Get("alt") != "sse"}, at)
+		sse := at.stream && r.URL.Query().Get("alt") == "sse"
+		s.serve(w, r, geminiFormat{service: service, array: at.stream && !sse, sse: sse}, at)
 	case verb == "countTokens":
-		s.countWith(w, r, service, geminiFormat{service: service}, model)
+		s.countWith(w, r, geminiFormat{service: service}, model)
 	case verb == "embedContent" || verb == "batchEmbedContents" || verb == "predict":
 		s.embeddings(service)(w, r)
 	default:

@@ -20,9 +20,27 @@ Usage: fakecloud [--listen ADDR] [--dir DIR] [--objects [BUCKET=]DIR]... [--requ
 It prints its address and serves until it is interrupted. In --dir it appends
 log.jsonl, one line for each thing it served, and writes its address to "address".
 
+Base addresses for clients, of models and of services:
+
+  OpenAI         /openai/v1                          chat, responses, embeddings, token counts
+  Azure OpenAI   /azure                              deployments; with /openai/v1 the same as OpenAI
+  Anthropic      /anthropic                          messages, token counts
+  Bedrock        /bedrock                            converse, invoke (Claude, Titan and Cohere embeddings), token counts
+  Gemini API     /gemini                             v1beta: generate, count, embed
+  Vertex AI      /vertex                             v1, v1beta1: Gemini, and Claude by rawPredict
+  services       /objects /tables /topics            an object store, a table, a topic
+  the test's     /faults /log /usage /healthz
+
+They are as strict as the real ones: what these refuse is refused, in their words.
+Unencrypted HTTP/2 is spoken, too.
+
   fakecloud --listen 127.0.0.1:7900 --objects filings=examples/analyst/filings
   curl -s 127.0.0.1:7900/openai/v1/chat/completions -H 'Authorization: Bearer x' \
     -d '{"model":"gpt-5.1","messages":[{"role":"user","content":"say hello"}]}'
+  curl -s 127.0.0.1:7900/bedrock/model/anthropic.claude-sonnet-4-5-20250929-v1:0/converse -H 'Authorization: Bearer x' \
+    -d '{"messages":[{"role":"user","content":[{"text":"say hello"}]}]}'
+  curl -s 127.0.0.1:7900/gemini/v1beta/models/gemini-2.5-flash:generateContent -H 'X-Goog-Api-Key: x' \
+    -d '{"contents":[{"parts":[{"text":"say hello"}]}]}'
   curl -s 127.0.0.1:7900/faults -d '{"service":"openai","kind":"cut","count":1,"after_chunks":12}'
 
 Flags:

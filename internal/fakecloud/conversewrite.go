@@ -44,13 +44,17 @@ func (converseFormat) whole(a *answer) []byte {
 		case analyst.Text:
 			content = append(content, members{"text", p.Text})
 		case analyst.Thinking:
-			content = append(content, members{"reasoningContent", members{"reasoningText", members{"text", p.Text, "signature", messagesSignature}}})
+			if p.Name == redacted {
+				content = append(content, members{"reasoningContent", members{"redactedContent", seal(makerAnthropic, redacted)}})
+				continue
+			}
+			content = append(content, members{"reasoningContent", members{"reasoningText", members{"text", p.Text, "signature", seal(makerAnthropic, p.Text)}}})
 		case analyst.Call:
 			input := p.Args
 			if !json.Valid(input) {
 				input = json.RawMessage("{}")
 			}
-			content = append(content, members{"toolUse", members{"toolUseId", p.ID, "name", p.Name, "input", input}})
+			content = append(content, members{"toolUse", members{"input", input, "name", p.Name, "toolUseId", p.ID, "type", "tool_use"}})
 		}
 	}
 	return mustJSON(members{
@@ -98,10 +102,12 @@ func (s *converseStream) piece(p piece) []byte {
 	switch {
 	case p.kind == analyst.Call:
 		delta(members{"toolUse", members{"input", p.text}})
+	case p.kind == analyst.Thinking && p.name == redacted:
+		delta(members{"reasoningContent", members{"redactedContent", seal(makerAnthropic, redacted)}})
 	case p.kind == analyst.Thinking:
 		delta(members{"reasoningContent", members{"text", p.text}})
 		if p.last {
-			delta(members{"reasoningContent", members{"signature", messagesSignature}})
+			delta(members{"reasoningContent", members{"signature", seal(makerAnthropic, s.a.parts[p.part].Text)}})
 		}
 	default:
 		delta(members{"text", p.text})

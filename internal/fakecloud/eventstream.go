@@ -47,8 +47,8 @@ func (c chunked) prelude() []byte      { return c.wrap(c.streamer.prelude()) }
 func (c chunked) piece(p piece) []byte { return c.wrap(c.streamer.piece(p)) }
 func (c chunked) end() []byte          { return c.wrap(c.streamer.end()) }
 
-func (c chunked) failure(*apiError) []byte {
-	return amazonException("throttlingException", "Too many requests, please wait before trying again.")
+func (c chunked) failure(e *apiError) []byte {
+	return amazonException("serviceUnavailableException", e.message)
 }
 
 func (c chunked) garbage() []byte { return []byte("\x00\x00\x00\x40\x00\x00\x00\x10broken") }

@@ -7,17 +7,12 @@
 // an independent witness; only the names of meters are common, because the two
 // sides are compared by them.
 //
-//	POST /openai/v1/chat/completions      OpenAI Chat Completions, streamed or not
-//	GET  /openai/v1/models
-//	POST /anthropic/v1/messages           Anthropic Messages, streamed or not
-//	GET  /anthropic/v1/models
-//
-//	POST /openai/v1/{responses,responses/input_tokens,embeddings}
-//	POST /anthropic/v1/messages/count_tokens
-//	POST /azure/openai/v1/{chat/completions,responses,embeddings}, /azure/openai/deployments/{model}/…
+//	POST /openai/v1/{chat/completions,responses,responses/input_tokens,embeddings}, GET /openai/v1/models
+//	POST /azure/openai/v1/… (the same), /azure/openai/deployments/{model}/{chat/completions,embeddings}, /azure/models/chat/completions
+//	POST /anthropic/v1/{messages,messages/count_tokens}, GET /anthropic/v1/models
 //	POST /bedrock/model/{model}/{converse,converse-stream,invoke,invoke-with-response-stream,count-tokens}
 //	POST /gemini/v1beta/models/{model}:{generateContent,streamGenerateContent,countTokens,embedContent,batchEmbedContents}
-//	POST /vertex/v1/projects/{p}/locations/{l}/publishers/{google,anthropic}/models/{model}:…
+//	POST /vertex/{v1,v1beta1}/[projects/{p}/locations/{l}/]publishers/{google,anthropic}/models/{model}:…
 //
 //	GET  /objects/{bucket}?prefix=P       {"objects":[{"key","size","etag"}]}
 //	GET  /objects/{bucket}/{key...}       the bytes; Range is honoured
@@ -36,6 +31,13 @@
 // models X-Client-Request-Id; they are what log and usage know a request by.
 // The answers of the models come from package analyst, which sees the request
 // and nothing else.
+//
+// The stand-ins are strict: what a real service answers with an error is an error
+// here, from what recordings, documentation and people's reports say. Tools that a
+// provider runs itself are accepted and never used; audio, files by id, stored
+// prompts, caches and batches, and several answers to one request are not there.
+// Opaque state, signatures and encrypted reasoning, is checked: that it is the
+// service's own, and that it came back with what it was given with.
 package fakecloud
 
 import (
@@ -63,11 +65,12 @@ type Options struct {
 // Server is a running stand-in. It is an [http.Handler], safe for concurrent use;
 // its state lives as long as it does.
 type Server struct {
-	opts   Options
-	log    *Log
-	faults faults
-	cache  promptCache
-	ids    ids
+	opts    Options
+	log     *Log
+	faults  faults
+	cache   promptCache
+	history history
+	ids     ids
 
 	objects objectStore
 	tables  tableStore
@@ -140,7 +143,7 @@ func (s *Server) Close() error { return s.log.Close() }
 // Serve answers on l until ctx ends, and then lets running requests end for at
 // most two seconds.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, Protocols: protocols()}
 	done := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
@@ -158,6 +161,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return <-done
 	}
 	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+}
+
+// protocols are those that a real service speaks behind TLS, without it: Amazon's SDK
+// for Node begins with HTTP/2 on an address that is plain http, too.
+func protocols() *http.Protocols {
+	var p http.Protocols
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return &p
 }
 
 // credential is the key that r brings in any provider's way.

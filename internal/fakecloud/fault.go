@@ -35,7 +35,7 @@ type Fault struct {
 type Match struct {
 	Contains string `json:"contains,omitempty"` // in the body, the path or the ids; a company's name
 	Model    string `json:"model,omitempty"`
-	Op       string `json:"op,omitempty"`    // chat, messages, list, get, put, scan, publish
+	Op       string `json:"op,omitempty"`    // chat, responses, messages, converse, generate, embed, count; list, get, put, scan, publish
 	Nth      int    `json:"nth,omitempty"`   // only the nth of those, from 1
 	After    int    `json:"after,omitempty"` // not the first so many
 }

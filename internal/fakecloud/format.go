@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -24,9 +25,40 @@ type ask struct {
 	showsThink bool     // and shows, as a part of its own
 	keepsThink bool     // and gives with its opaque state
 
+	silent  bool // gives a thought without showing it
+	stores  bool // may be gone on from, see [history]
+	redacts bool // thinks in a block that only the provider can read
+	served  bool // has tools that the provider runs itself
+
+	previous   string      // the answer that this goes on from
+	answers    []string    // the calls of it that are answered here
+	references []reference // to items of earlier answers
+
+	custom map[string]bool            // tools that take a text instead of arguments
+	spaces map[string]string          // the namespaces of tools
+	echo   map[string]json.RawMessage // what the answer repeats of the request
+
 	toolMark string         // how long to cache up to the end of the tools
 	marks    map[int]string // and up to the end of a turn
+	marked   int            // how many marks there are
 }
+
+// has reports whether a tool of the name is there.
+func (a *ask) has(tool string) bool {
+	return slices.ContainsFunc(a.Tools, func(t analyst.Tool) bool { return t.Name == tool })
+}
+
+// redacted is the name of a thought that only the provider can read.
+const redacted = "redacted"
+
+// thought says what a format counts as reasoning.
+type thought int
+
+const (
+	thoughtHidden thought = iota // what cannot be seen; a summary of it is free
+	thoughtShown                 // what is shown, beside the rest of the output
+	thoughtMixed                 // nothing: what is shown is output like other text
+)
 
 // stopKind is why an answer ended, in no provider's words.
 type stopKind string
@@ -69,6 +101,8 @@ type format interface {
 	automatic() bool
 	// sizes are the bytes of text and of arguments in one chunk, about.
 	sizes() (text, args int)
+	// thought says what counts as reasoning.
+	thought() thought
 	// ids gives an answer, and each of its calls, ids of the provider's form.
 	ids(g *ids, a *answer)
 	// header is what every answer carries besides its content type.

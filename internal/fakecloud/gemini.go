@@ -1,8 +1,12 @@
 package fakecloud
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/skein-run/skein/internal/fakecloud/analyst"
@@ -11,11 +15,13 @@ import (
 // geminiFormat is Google's generateContent, of the Gemini API or of Vertex AI.
 type geminiFormat struct {
 	service string // gemini or vertex
-	array   bool   // streams are one JSON array
+	array   bool   // the stream is one JSON array
+	sse     bool   // or one of events
 }
 
 func (f geminiFormat) provider() (service, op string) { return f.service, "generate" }
 func (geminiFormat) automatic() bool                  { return true }
+func (geminiFormat) thought() thought                 { return thoughtHidden }
 func (geminiFormat) sizes() (text, args int)          { return 40, 1 << 20 } // calls come whole
 
 func (f geminiFormat) streamType() string {
@@ -34,7 +40,6 @@ func (geminiFormat) header(string) map[string]string {
 type geminiRequest struct {
 	Contents          []geminiContent `json:"contents"`
 	SystemInstruction *geminiContent  `json:"systemInstruction"`
-	SystemSnake       *geminiContent  `json:"system_instruction"`
 	Tools             []struct {
 		Declarations []struct {
 			Name        string          `json:"name"`
@@ -43,6 +48,7 @@ type geminiRequest struct {
 			Schema      json.RawMessage `json:"parametersJsonSchema"`
 		} `json:"functionDeclarations"`
 	} `json:"tools"`
+	Cached     json.RawMessage `json:"cachedContent"`
 	ToolConfig struct {
 		Calling struct {
 			Mode    string   `json:"mode"`
@@ -65,42 +71,79 @@ type geminiRequest struct {
 }
 
 type geminiContent struct {
-	Role  string `json:"role"`
-	Parts []struct {
-		Text      *string `json:"text"`
-		Thought   bool    `json:"thought"`
-		Signature string  `json:"thoughtSignature"`
-		Call      *struct {
-			ID   string          `json:"id"`
-			Name string          `json:"name"`
-			Args json.RawMessage `json:"args"`
-		} `json:"functionCall"`
-		Response *struct {
-			ID       string          `json:"id"`
-			Name     string          `json:"name"`
-			Response json.RawMessage `json:"response"`
-		} `json:"functionResponse"`
-		Inline json.RawMessage `json:"inlineData"`
-		File   json.RawMessage `json:"fileData"`
-	} `json:"parts"`
+	Role  string       `json:"role"`
+	Parts []geminiPart `json:"parts"`
 }
 
-// thoughtSignature stands for the opaque state of Gemini's parts; the other is the
-// word that Google documents for calls that another model made,
-// https://ai.google.dev/gemini-api/docs/thought-signatures.
-const (
-	thoughtSignature = "CiQBZmFrZWNsb3VkLXRob3VnaHQ="
-	noSignature      = "skip_thought_signature_validator"
+type geminiPart struct {
+	Text      *string `json:"text"`
+	Thought   bool    `json:"thought"`
+	Signature string  `json:"thoughtSignature"`
+	Call      *struct {
+		ID   string          `json:"id"`
+		Name string          `json:"name"`
+		Args json.RawMessage `json:"args"`
+	} `json:"functionCall"`
+	Response *struct {
+		ID       string          `json:"id"`
+		Name     string          `json:"name"`
+		Response json.RawMessage `json:"response"`
+	} `json:"functionResponse"`
+	Inline json.RawMessage `json:"inlineData"`
+	File   json.RawMessage `json:"fileData"`
+	Code   json.RawMessage `json:"executableCode"`
+	Ran    json.RawMessage `json:"codeExecutionResult"`
+	Use    json.RawMessage `json:"toolCall"`
+	Used   json.RawMessage `json:"toolResponse"`
+}
+
+// empty reports whether there is nothing in a part.
+func (p *geminiPart) empty() bool {
+	return len(p.Inline)+len(p.File)+len(p.Code)+len(p.Ran)+len(p.Use)+len(p.Used) == 0 && !p.Thought && p.Signature == ""
+}
+
+// thoughtSignature is the opaque state of Gemini's parts, and the words of foreign are
+// those that Google documents for calls that another model made,
+// https://ai.google.dev/gemini-api/docs/thought-signatures. A client encodes them, or
+// sends them as they are.
+var (
+	thoughtSignature = seal(makerGoogle, "thought")
+	foreign          = []string{"skip_thought_signature_validator", "context_engineering_is_the_way_to_go"}
 )
+
+func signed(signature string) bool {
+	plain, err := base64.StdEncoding.DecodeString(signature)
+	return signature == thoughtSignature || slices.Contains(foreign, signature) || err == nil && slices.Contains(foreign, string(plain))
+}
+
+var geminiName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}$`)
+
+func servesGemini(model string) bool {
+	return !absent(model) && (strings.HasPrefix(model, "gemini-") || strings.HasPrefix(model, "gemma-"))
+}
+
+func (f geminiFormat) notFound(model, method string) *apiError {
+	message := "models/" + model + " is not found for API version v1beta, or is not supported for " + method + ". Call ListModels to see the list of available models and their supported methods."
+	if f.service == "vertex" {
+		message = "Publisher Model `projects/PROJECT/locations/LOCATION/publishers/google/models/" + model + "` not found."
+	}
+	return &apiError{status: http.StatusNotFound, kind: "not_found_error", message: message}
+}
 
 func (f geminiFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 	var in geminiRequest
+	body, e := protobuf(body, "GenerateContentRequest", f.service == "vertex")
+	if e != nil {
+		return nil, e
+	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, invalid("", "Invalid JSON payload received. %v", err)
 	}
 	switch {
-	case !strings.HasPrefix(at.model, "gemini-"):
-		return nil, &apiError{status: http.StatusNotFound, kind: "not_found_error", message: "models/" + at.model + " is not found for API version v1beta, or is not supported for generateContent."}
+	case !servesGemini(at.model):
+		return nil, f.notFound(at.model, "generateContent")
+	case given(in.Cached):
+		return nil, &apiError{status: http.StatusForbidden, kind: "permission_error", message: "CachedContent not found (or permission denied)"}
 	case len(in.Contents) == 0:
 		return nil, invalid("", "* GenerateContentRequest.contents: contents is not specified")
 	case in.Generation.Candidates != nil && *in.Generation.Candidates != 1:
@@ -119,21 +162,36 @@ func (f geminiFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 		switch {
 		case t.Budget != nil && t.Level != "":
 			return nil, invalid("", "You can only set only one of thinking budget and thinking level.")
+		case t.Budget != nil && *t.Budget < 0:
+			a.reasoning = 64 // as much as it likes
 		case t.Budget != nil && *t.Budget > 0:
 			a.reasoning = min(*t.Budget, 64)
 		case t.Level != "":
-			a.reasoning = map[string]int64{"MINIMAL": 16, "LOW": 32, "MEDIUM": 64, "HIGH": 128}[strings.ToUpper(t.Level)]
+			tokens, ok := map[string]int64{"MINIMAL": 16, "LOW": 32, "MEDIUM": 64, "HIGH": 128}[strings.ToUpper(t.Level)]
+			if !ok {
+				return nil, invalid("", "Invalid value at 'generation_config.thinking_config.thinking_level' (type.googleapis.com/google.ai.generativelanguage.v1beta.ThinkingConfig.ThinkingLevel), %q", t.Level)
+			}
+			a.reasoning = tokens
 		}
-		a.showsThink = t.Include && a.reasoning > 0
+		a.showsThink = t.Include && (a.reasoning > 0 || t.Budget == nil)
+		if a.reasoning == 0 && a.showsThink {
+			a.reasoning = 64 // as much as it likes
+		}
 	}
-	for _, t := range in.Tools {
-		for _, d := range t.Declarations {
+	for i, t := range in.Tools {
+		a.served = a.served || len(t.Declarations) == 0
+		for j, d := range t.Declarations {
 			schema := d.Schema
 			if len(schema) == 0 {
 				schema = d.Parameters
 			}
-			if d.Name == "" {
-				return nil, invalid("", "* GenerateContentRequest.tools[0].function_declarations[0].name: [FIELD_INVALID] the name is missing")
+			switch where := fmt.Sprintf("* GenerateContentRequest.tools[%d].function_declarations[%d].", i, j); {
+			case !geminiName.MatchString(d.Name):
+				return nil, invalid("", "%sname: [FIELD_INVALID] Invalid function name. Must start with a letter or an underscore. Must be alphanumeric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with a maximum length of 128.", where)
+			case a.has(d.Name):
+				return nil, invalid("", "Duplicate function declaration found: %s", d.Name)
+			case len(d.Schema) > 0 && len(d.Parameters) > 0:
+				return nil, invalid("", "%sparameters: only one of parameters and parametersJsonSchema may be set.", where)
 			}
 			a.Tools = append(a.Tools, analyst.Tool{Name: d.Name, Description: d.Description, Schema: schema})
 		}
@@ -144,16 +202,21 @@ func (f geminiFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 		a.NoTools = true
 	case "ANY":
 		a.MustCall = true
+		for _, name := range c.Allowed {
+			if !a.has(name) {
+				return nil, invalid("", "allowed_function_names should be a subset of the function_declarations: %s", name)
+			}
+		}
+		if len(a.Tools) == 0 {
+			return nil, invalid("", "Function calling config is set without function_declarations.")
+		}
 		if len(c.Allowed) == 1 {
 			a.MustCall, a.Named = false, c.Allowed[0]
 		}
 	default:
 		return nil, invalid("", "Invalid value at 'tool_config.function_calling_config.mode': %q", c.Mode)
 	}
-	for _, sys := range []*geminiContent{in.SystemInstruction, in.SystemSnake} {
-		if sys == nil {
-			continue
-		}
+	if sys := in.SystemInstruction; sys != nil {
 		turn := analyst.Turn{Role: analyst.System}
 		for _, p := range sys.Parts {
 			if p.Text != nil {
@@ -163,89 +226,4 @@ func (f geminiFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 		a.Turns = append(a.Turns, turn)
 	}
 	return a, f.contents(a, in.Contents)
-}
-
-// contents reads the turns. As the provider does it insists that as many responses
-// come as there were calls, and that a model of the third generation gets its calls
-// back with their signatures.
-func (f geminiFormat) contents(a *ask, contents []geminiContent) *apiError {
-	var open []string // names of calls, in their order
-	made := 0
-	var waiting []string // their ids, as this reader gives them
-	for i, c := range contents {
-		turn := analyst.Turn{Role: analyst.User}
-		switch c.Role {
-		case "", "user", "function":
-		case "model":
-			turn.Role = analyst.Assistant
-		default:
-			return invalid("", "Please use a valid role: user, model. (contents[%d].role %q)", i, c.Role)
-		}
-		if len(c.Parts) == 0 {
-			return invalid("", "* GenerateContentRequest.contents[%d].parts: contents.parts must not be empty.", i)
-		}
-		if len(open) > 0 && turn.Role == analyst.Assistant {
-			return invalid("", "Please ensure that the number of function response parts is equal to the number of function call parts of the function call turn.")
-		}
-		signed := false
-		for j, p := range c.Parts {
-			if p.Signature != "" && p.Signature != thoughtSignature && p.Signature != noSignature {
-				return invalid("", "Thought signature is not valid (contents[%d].parts[%d])", i, j)
-			}
-			signed = signed || p.Signature != ""
-			switch {
-			case p.Call != nil:
-				if strings.HasPrefix(a.model, "gemini-3") && !signed {
-					return invalid("", "Function call is missing a thought_signature in functionCall parts. (contents[%d].parts[%d])", i, j)
-				}
-				made++
-				id := "call " + string(rune('0'+made))
-				open, waiting = append(open, p.Call.Name), append(waiting, id)
-				turn.Parts = append(turn.Parts, analyst.Part{Kind: analyst.Call, ID: id, Name: p.Call.Name, Args: p.Call.Args})
-			case p.Response != nil:
-				at := -1
-				for k, name := range open {
-					if name == p.Response.Name {
-						at = k
-						break
-					}
-				}
-				if at < 0 {
-					return invalid("", "Please ensure that function response turn comes immediately after a function call turn. (contents[%d].parts[%d] answers %q)", i, j, p.Response.Name)
-				}
-				turn.Parts = append(turn.Parts, analyst.Part{Kind: analyst.Result, ID: waiting[at], Text: geminiResult(p.Response.Response)})
-				open, waiting = append(open[:at:at], open[at+1:]...), append(waiting[:at:at], waiting[at+1:]...)
-			case p.Text != nil && p.Thought:
-				turn.Parts = append(turn.Parts, analyst.Part{Kind: analyst.Thinking, Text: *p.Text})
-			case p.Text != nil:
-				turn.Parts = append(turn.Parts, analyst.Part{Kind: analyst.Text, Text: *p.Text})
-			case len(p.Inline) > 0, len(p.File) > 0:
-				turn.Parts = append(turn.Parts, analyst.Part{Kind: analyst.Media})
-			}
-		}
-		a.Turns = append(a.Turns, turn)
-	}
-	if len(open) > 0 {
-		return invalid("", "Please ensure that the number of function response parts is equal to the number of function call parts of the function call turn.")
-	}
-	return nil
-}
-
-// geminiResult is what a tool returned: the API takes objects, so a text lies in a
-// member of one.
-func geminiResult(raw json.RawMessage) string {
-	var m map[string]json.RawMessage
-	if json.Unmarshal(raw, &m) != nil {
-		return string(raw)
-	}
-	for _, name := range []string{"output", "result", "error", "content"} {
-		if v, ok := m[name]; ok && len(m) == 1 {
-			var s string
-			if json.Unmarshal(v, &s) == nil {
-				return s
-			}
-			return string(v)
-		}
-	}
-	return string(raw)
 }

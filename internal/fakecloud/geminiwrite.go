@@ -1,30 +1,40 @@
 package fakecloud
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/skein-run/skein/internal/fakecloud/analyst"
 )
 
-// geminiUsage is usage in Google's terms: cached tokens are inside the prompt,
-// thoughts beside the candidates.
-func geminiUsage(u Usage, output int64) members {
+// usage is usage in Google's terms: cached tokens are inside the prompt, thoughts
+// beside the candidates. Vertex AI tells of the traffic too.
+func (f geminiFormat) usage(u Usage) members {
 	prompt := u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h
 	m := members{"promptTokenCount", prompt}
-	if output > 0 { // absent where nothing but thought came out
-		m = append(m, "candidatesTokenCount", output)
+	if u.Output > 0 { // absent where nothing but thought came out
+		m = append(m, "candidatesTokenCount", u.Output)
 	}
-	m = append(m, "totalTokenCount", prompt+output+u.Reasoning)
+	m = append(m, "totalTokenCount", prompt+u.Output+u.Reasoning)
+	if f.service == "vertex" {
+		m = append(m, "trafficType", "ON_DEMAND")
+	}
+	m = append(m, "promptTokensDetails", modalities(prompt))
+	if f.service == "vertex" && u.Output > 0 {
+		m = append(m, "candidatesTokensDetails", modalities(u.Output))
+	}
 	if u.CacheRead > 0 {
-		m = append(m, "cachedContentTokenCount", u.CacheRead)
+		m = append(m, "cachedContentTokenCount", u.CacheRead, "cacheTokensDetails", modalities(u.CacheRead))
 	}
-	m = append(m, "promptTokensDetails", []any{members{"modality", "TEXT", "tokenCount", prompt}})
 	if u.Reasoning > 0 {
 		m = append(m, "thoughtsTokenCount", u.Reasoning)
 	}
 	return m
 }
+
+func modalities(n int64) []any { return []any{members{"modality", "TEXT", "tokenCount", n}} }
 
 func geminiFinish(a *answer) string {
 	if a.stop == stopLength {
@@ -33,9 +43,9 @@ func geminiFinish(a *answer) string {
 	return "STOP" // also where a tool is to be called
 }
 
-// geminiPart is one part; the first call of an answer has the signature, as at
+// geminiSaid is one part; the first call of an answer has the signature, as at
 // Google.
-func geminiPart(p analyst.Part, text string, signed bool) members {
+func geminiSaid(p analyst.Part, text string, signed bool) members {
 	switch p.Kind {
 	case analyst.Call:
 		args := p.Args
@@ -56,17 +66,25 @@ func geminiPart(p analyst.Part, text string, signed bool) members {
 func (f geminiFormat) whole(a *answer) []byte {
 	parts, called := []any{}, false
 	for _, p := range a.parts {
-		parts = append(parts, geminiPart(p, p.Text, p.Kind == analyst.Call && !called))
+		parts = append(parts, geminiSaid(p, p.Text, p.Kind == analyst.Call && !called))
 		called = called || p.Kind == analyst.Call
 	}
 	if n := len(parts); n > 0 && !called && a.usage.Reasoning > 0 {
 		parts[n-1] = append(parts[n-1].(members), "thoughtSignature", thoughtSignature)
 	}
-	return mustJSON(f.chunk(a, parts, geminiFinish(a), geminiUsage(a.usage, a.usage.Output)))
+	return mustJSON(f.chunk(a, parts, geminiFinish(a), f.usage(a.usage)))
 }
 
-func (geminiFormat) chunk(a *answer, parts []any, finish string, usage members) members {
+func (f geminiFormat) chunk(a *answer, parts []any, finish string, usage members) members {
 	candidate := members{"content", members{"parts", parts, "role", "model"}}
+	if f.service == "vertex" {
+		candidate = members{"content", members{"role", "model", "parts", parts}}
+		if finish != "" {
+			candidate = append(candidate, "finishReason", finish)
+		}
+		return members{"candidates", []any{candidate}, "usageMetadata", usage, "modelVersion", a.ask.model,
+			"createTime", time.Unix(a.created, 0).UTC().Format("2006-01-02T15:04:05.000000Z"), "responseId", a.id}
+	}
 	if finish != "" {
 		candidate = append(candidate, "finishReason", finish)
 	}
@@ -76,15 +94,31 @@ func (geminiFormat) chunk(a *answer, parts []any, finish string, usage members) 
 
 func (f geminiFormat) failure(e *apiError, _ string) []byte {
 	status := map[int]string{400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED",
-		500: "INTERNAL", 503: "UNAVAILABLE", 529: "UNAVAILABLE", 413: "INVALID_ARGUMENT"}[e.status]
+		500: "INTERNAL", 503: "UNAVAILABLE", 413: "INVALID_ARGUMENT"}[e.status]
 	m := members{"code", e.status, "message", e.message, "status", status}
-	if e.status == http.StatusTooManyRequests && e.retryAfterSec != "" {
+	switch {
+	case e.kind == "bad_key":
+		m[3] = "API key not valid. Please pass a valid API key."
+		m = append(m, "details", []any{members{"@type", "type.googleapis.com/google.rpc.ErrorInfo", "reason", "API_KEY_INVALID", "domain", "googleapis.com",
+			"metadata", members{"service", "generativelanguage.googleapis.com"}}})
+	case e.status == http.StatusTooManyRequests && e.retryAfterSec != "":
 		m = append(m, "details", []any{members{"@type", "type.googleapis.com/google.rpc.RetryInfo", "retryDelay", e.retryAfterSec + "s"}})
 	}
-	return mustJSON(members{"error", m})
+	return append(printed(members{"error", m}), '\n')
 }
 
-func (f geminiFormat) open(a *answer) streamer { return &geminiStream{f: f, a: a} }
+// printed is m over lines, as Google prints what is not an event.
+func printed(m members) []byte {
+	var b bytes.Buffer
+	if err := json.Indent(&b, mustJSON(m), "", "  "); err != nil {
+		panic("fakecloud: print an answer: " + err.Error()) // it was encoded just now
+	}
+	return b.Bytes()
+}
+
+func (f geminiFormat) open(a *answer) streamer {
+	return &geminiStream{f: f, a: a, sent: newTally(f.thought(), a)}
+}
 
 // geminiStream frames an answer as GenerateContentResponse objects: events with CRLF,
 // or elements of one array, printed over lines as Google prints them.
@@ -93,7 +127,7 @@ type geminiStream struct {
 	a      *answer
 	some   bool
 	called bool
-	said   int
+	sent   *tally
 }
 
 func (s *geminiStream) prelude() []byte { return nil }
@@ -102,28 +136,26 @@ func (s *geminiStream) frame(m members) []byte {
 	if !s.f.array {
 		return append(append([]byte("data: "), mustJSON(m)...), "\r\n\r\n"...)
 	}
-	var v any
-	_ = json.Unmarshal(mustJSON(m), &v) // it was encoded just now
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		panic("fakecloud: print a chunk: " + err.Error())
-	}
 	before := "[" // the array's
 	if s.some {
 		before = ",\r\n"
 	}
 	s.some = true
-	return append([]byte(before), b...)
+	return append([]byte(before), printed(m)...)
 }
 
 func (s *geminiStream) piece(p piece) []byte {
 	part := s.a.parts[p.part]
 	first := p.kind == analyst.Call && !s.called
 	s.called = s.called || p.kind == analyst.Call
-	s.said += len(p.text)
-	u := s.a.usage
-	u.CacheRead, u.Input = 0, u.Input+u.CacheRead // the cache is told of at the end only
-	return s.frame(s.f.chunk(s.a, []any{geminiPart(part, p.text, first)}, "", geminiUsage(u, textTokens(s.said))))
+	s.sent.add(p)
+	usage := members{"trafficType", "ON_DEMAND"} // Vertex AI tells of tokens at the end only
+	if s.f.service != "vertex" {
+		u := *s.sent.usage()
+		u.CacheRead, u.Input = 0, u.Input+u.CacheRead // the cache is told of at the end only
+		usage = s.f.usage(u)
+	}
+	return s.frame(s.f.chunk(s.a, []any{geminiSaid(part, p.text, first)}, "", usage))
 }
 
 // end comes, where the model thought, with an empty text that carries the signature.
@@ -132,7 +164,7 @@ func (s *geminiStream) end() []byte {
 	if s.a.usage.Reasoning > 0 && !s.called {
 		last = append(last, "thoughtSignature", thoughtSignature)
 	}
-	out := s.frame(s.f.chunk(s.a, []any{last}, geminiFinish(s.a), geminiUsage(s.a.usage, s.a.usage.Output)))
+	out := s.frame(s.f.chunk(s.a, []any{last}, geminiFinish(s.a), s.f.usage(s.a.usage)))
 	if s.f.array {
 		out = append(out, "\r\n]"...)
 	}
@@ -140,44 +172,19 @@ func (s *geminiStream) end() []byte {
 }
 
 func (s *geminiStream) failure(e *apiError) []byte {
-	e.status = http.StatusServiceUnavailable
-	body := s.f.failure(e, "")
+	m := members{"error", members{"code", http.StatusServiceUnavailable, "message", e.message, "status", "UNAVAILABLE"}}
 	if s.f.array {
-		return append([]byte(","), body...)
+		return append(s.frame(m), "\r\n]"...)
 	}
-	return append(append([]byte("data: "), body...), "\r\n\r\n"...)
+	return s.frame(m)
 }
 
 func (s *geminiStream) garbage() []byte {
-	if s.f.array {
-		return []byte(",{\"candidates\": [{\"cont\x00")
+	const broken = "{\"candidates\": [{\"cont\x00"
+	if s.f.array && s.some {
+		return []byte("," + broken)
+	} else if s.f.array {
+		return []byte("[" + broken)
 	}
-	return []byte("data: {\"candidates\": [{\"cont\x00\r\n\r\n")
-}
-
-var geminiModels = []string{"gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash-preview", "gemini-embedding-001"}
-
-func (s *Server) listGeminiModels(w http.ResponseWriter, r *http.Request) {
-	if e := s.authorize(r); e != nil {
-		s.sendError(w, geminiFormat{service: "gemini"}, e, "")
-		return
-	}
-	data := []any{}
-	for _, m := range geminiModels {
-		data = append(data, geminiModel(m))
-	}
-	writeJSON(w, http.StatusOK, members{"models", data})
-}
-
-func geminiModel(name string) members {
-	return members{"name", "models/" + name, "version", "001", "displayName", name, "inputTokenLimit", 1048576, "outputTokenLimit", 65536,
-		"supportedGenerationMethods", []any{"generateContent", "countTokens"}}
-}
-
-func (s *Server) oneGeminiModel(w http.ResponseWriter, r *http.Request, name string) {
-	if e := s.authorize(r); e != nil {
-		s.sendError(w, geminiFormat{service: "gemini"}, e, "")
-		return
-	}
-	writeJSON(w, http.StatusOK, geminiModel(name))
+	return []byte("data: " + broken + "\r\n\r\n")
 }

@@ -22,8 +22,8 @@ type Line struct {
 	Seq     int64     `json:"seq"` // from 1, in the order of writing
 	Time    time.Time `json:"time"`
 	Event   string    `json:"event"`   // request (a service), begin, end (a model)
-	Service string    `json:"service"` // openai, anthropic, objects, table, notify
-	Op      string    `json:"op"`      // chat, messages, list, get, put, scan, publish
+	Service string    `json:"service"` // openai, azure, anthropic, bedrock, gemini, vertex, objects, table, notify
+	Op      string    `json:"op"`      // chat, responses, messages, converse, generate, embed, count; list, get, put, scan, publish
 	Status  int       `json:"status,omitempty"`
 
 	Command string `json:"command,omitempty"` // X-Skein-Command

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/skein-run/skein/internal/fakecloud/analyst"
 )
@@ -18,15 +17,37 @@ func (s *Server) model(f format) http.HandlerFunc {
 
 // serve answers one model request, whose address may name model and stream.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, f format, at incoming) {
-	service, op := f.provider()
-	requestID := s.ids.next("req_", 24)
+	_, op := f.provider()
+	x, body := s.begin(w, r, f, op, at)
+	if x == nil {
+		return
+	}
+	a, e := f.decode(&at, body)
+	if e == nil {
+		e = s.history.recall(a)
+	}
+	if e != nil {
+		s.reject(w, f, e, x.base)
+		return
+	}
+	out := s.think(f, a, x.base.Request)
+	if f, ok := f.(responsesFormat); ok {
+		s.history.keep(f, out)
+	}
+	x.answer(out)
+}
+
+// begin reads a model request, logs it and makes the faults that come before it is
+// looked at; there is no exchange where it is over by then.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, f format, op string, at incoming) (*exchange, []byte) {
+	service, _ := f.provider()
 	base := Line{Service: service, Op: op, Attempt: r.Header.Get("X-Client-Request-Id"),
-		Command: r.Header.Get("X-Skein-Command"), Effect: r.Header.Get("X-Skein-Effect"), Request: requestID}
+		Command: r.Header.Get("X-Skein-Command"), Effect: r.Header.Get("X-Skein-Effect"), Request: s.ids.next("req_", 24)}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 		s.reject(w, f, &apiError{status: http.StatusRequestEntityTooLarge, kind: "request_too_large",
 			message: "the request is larger than 32 MB"}, base)
-		return
+		return nil, nil
 	} else if err != nil {
 		hangUp() // the client went away before it had said what it wanted
 	}
@@ -43,18 +64,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, f format, at inco
 	s.log.write(base.with("begin", 0))
 	x := &exchange{Server: s, f: f, w: w, r: r, base: base, fault: fault, calm: calm}
 	if x.failEarly() {
-		return
+		return nil, nil
 	}
 	if e := s.authorize(r); e != nil {
 		s.reject(w, f, e, base)
-		return
+		return nil, nil
 	}
-	a, e := f.decode(&at, body)
-	if e != nil {
-		s.reject(w, f, e, base)
-		return
-	}
-	x.answer(s.think(f, a, requestID))
+	return x, body
 }
 
 // peek notes what the log says of a request, also of one that is not right.
@@ -86,14 +102,42 @@ func (s *Server) reject(w http.ResponseWriter, f format, e *apiError, base Line)
 }
 
 func (s *Server) sendError(w http.ResponseWriter, f format, e *apiError, requestID string) {
+	service, _ := f.provider()
+	e = e.at(service)
 	h := f.header(requestID)
-	if service, _ := f.provider(); service == "bedrock" {
+	if service == "bedrock" {
 		h["X-Amzn-Errortype"] = amazonErrors[e.status] + ":http://internal.amazon.com/coral/com.amazon.bedrock/"
+	}
+	if g, ok := f.(geminiFormat); ok && g.sse {
+		h["Content-Type"] = g.streamType() // as Google does, though it is none
 	}
 	if e.retryAfterSec != "" {
 		h["Retry-After"] = e.retryAfterSec
+		if service == "azure" {
+			h["Retry-After-Ms"] = e.retryAfterSec + "000"
+		}
 	}
 	send(w, e.status, h, f.failure(e, requestID))
+}
+
+// at is the error as a service has it: they differ in what status they answer.
+func (e *apiError) at(service string) *apiError {
+	out := *e
+	switch {
+	case e.status == http.StatusUnauthorized && service == "bedrock":
+		out.status, out.message = http.StatusForbidden, "The security token included in the request is invalid."
+	case e.status == http.StatusUnauthorized && service == "gemini":
+		out.status, out.kind = http.StatusBadRequest, "bad_key"
+	case e.status == http.StatusUnauthorized && service == "anthropic":
+		out.message = "invalid x-api-key"
+	case e.kind == "overloaded_error" && service == "anthropic":
+		out.status, out.message = 529, "Overloaded"
+	case e.kind == "overloaded_error":
+		out.status = http.StatusServiceUnavailable
+	case e.kind == "not_found_error" && service == "bedrock":
+		out.status, out.message = http.StatusBadRequest, "The provided model identifier is invalid."
+	}
+	return &out
 }
 
 // think asks the model and gives its answer the provider's form: ids, cap, stop
@@ -117,21 +161,65 @@ func (s *Server) think(f format, a *ask, requestID string) *answer {
 	if out.stop == stopEnd {
 		out.cutAtStop(a.stop)
 	}
-	if a.showsThink {
-		thought := analyst.Part{Kind: analyst.Thinking, Text: "I look at what I was given and decide what comes next."}
-		out.parts = append([]analyst.Part{thought}, out.parts...)
-	}
+	a.asText(out.parts)
+	thoughts := a.thoughts()
 	if a.maxOutput > 0 {
-		var short bool
-		if out.parts, short = capParts(out.parts, a.maxOutput-out.usage.Reasoning); short {
+		room, short := a.maxOutput-out.usage.Reasoning, false
+		if f.thought() != thoughtHidden {
+			if thoughts, short = capParts(thoughts, room); short {
+				out.parts = nil
+			}
+			for _, p := range thoughts {
+				room -= partTokens(p)
+			}
+		}
+		if !short {
+			out.parts, short = capParts(out.parts, room)
+		}
+		if short {
 			out.stop, out.matched = stopLength, ""
 		}
 	}
-	for _, p := range out.parts {
-		out.usage.Output += partTokens(p)
-	}
+	out.parts = append(thoughts, out.parts...)
+	out.split(f.thought(), out.parts)
 	f.ids(&s.ids, out)
 	return out
+}
+
+// thoughts are the parts that show what the model thought.
+func (a *ask) thoughts() []analyst.Part {
+	switch {
+	case !a.showsThink && a.silent:
+		return []analyst.Part{{Kind: analyst.Thinking}}
+	case !a.showsThink:
+		return nil
+	case a.redacts:
+		return []analyst.Part{{Kind: analyst.Thinking, Name: redacted}}
+	}
+	return []analyst.Part{{Kind: analyst.Thinking, Text: "I look at what I was given and decide what comes next."}}
+}
+
+// asText turns the arguments of tools that take a text into that text.
+func (a *ask) asText(parts []analyst.Part) {
+	for i, p := range parts {
+		var args struct{ Input string }
+		if p.Kind == analyst.Call && a.custom[p.Name] && json.Unmarshal(p.Args, &args) == nil {
+			parts[i].Args = json.RawMessage(args.Input)
+		}
+	}
+}
+
+// split counts parts as output and as reasoning.
+func (a *answer) split(how thought, parts []analyst.Part) {
+	a.usage.Output = 0
+	for _, p := range parts {
+		switch n := partTokens(p); {
+		case p.Kind != analyst.Thinking || how == thoughtMixed:
+			a.usage.Output += n
+		case how == thoughtShown:
+			a.usage.Reasoning += n
+		}
+	}
 }
 
 // cutAtStop ends the text at the first stop sequence.
@@ -148,110 +236,5 @@ func (a *answer) cutAtStop(stops []string) {
 			a.parts, a.stop, a.matched = a.parts[:i+1], stopSequence, match
 			return
 		}
-	}
-}
-
-// exchange is one model request while it is answered.
-type exchange struct {
-	*Server
-	f     format
-	w     http.ResponseWriter
-	r     *http.Request
-	base  Line
-	fault *Fault
-	calm  <-chan struct{}
-}
-
-func (x *exchange) struck(k Kind) bool { return x.fault != nil && x.fault.Kind == k }
-
-// failEarly makes the faults that come before the request is looked at; it
-// reports whether that was all.
-func (x *exchange) failEarly() bool {
-	switch {
-	case x.struck(Refuse):
-		x.over(Refused, nil, 0, 0, "")
-		hangUp()
-	case x.struck(Stall) && x.fault.AfterChunks < 0:
-		x.over(Refused, nil, 0, 0, "")
-		x.stall()
-		hangUp()
-	case x.struck(TooMany):
-		return x.refuse(&apiError{status: http.StatusTooManyRequests, kind: "rate_limit_error", code: "rate_limit_exceeded",
-			message: "rate limit reached, please slow down"})
-	case x.struck(ServerFail):
-		return x.refuse(&apiError{status: http.StatusInternalServerError, kind: "server_error",
-			message: "the server had an error while processing your request"})
-	case x.struck(Slow):
-		sleep(x.r, x.delay())
-	}
-	return false
-}
-
-func (x *exchange) refuse(e *apiError) bool {
-	e.retryAfterSec = retryAfter(x.fault)["Retry-After"]
-	x.base.Ended = Refused
-	x.log.write(x.base.with("end", e.status))
-	x.sendError(x.w, x.f, e, x.base.Request)
-	return true
-}
-
-func (x *exchange) delay() time.Duration {
-	if x.struck(Slow) {
-		return time.Duration(x.fault.DelayMS) * time.Millisecond
-	}
-	return 0
-}
-
-// stall waits until the client goes or the faults are taken back.
-func (x *exchange) stall() {
-	select {
-	case <-x.calm:
-	case <-x.r.Context().Done():
-	}
-}
-
-// over logs the end of the exchange.
-func (x *exchange) over(how Ended, u *Usage, chunks, status int, stop stopKind) {
-	ln := x.base.with("end", status)
-	ln.Ended, ln.Usage, ln.Chunks, ln.Stop = how, u, chunks, string(stop)
-	x.log.write(ln)
-}
-
-func (x *exchange) answer(a *answer) {
-	if a.ask.stream {
-		x.stream(a)
-		return
-	}
-	body, u := x.f.whole(a), a.usage
-	h := x.f.header(a.request)
-	switch {
-	case x.struck(FailAfter):
-		x.over(Cut, &u, 0, http.StatusInternalServerError, a.stop)
-		x.sendError(x.w, x.f, &apiError{status: http.StatusInternalServerError, kind: "server_error",
-			message: "the server had an error while answering your request"}, a.request)
-	case x.struck(ErrorEvent):
-		x.refuse(&apiError{status: http.StatusServiceUnavailable, kind: "overloaded_error", message: "overloaded"})
-	case x.struck(Garbage):
-		x.over(Cut, &u, 0, http.StatusOK, a.stop)
-		send(x.w, http.StatusOK, h, body[:len(body)/2])
-	case x.struck(CutOff), x.struck(NoEnd), x.struck(Stall):
-		x.over(Cut, &u, 0, http.StatusOK, a.stop)
-		for k, v := range h {
-			x.w.Header().Set(k, v)
-		}
-		x.w.Header().Set("Content-Type", "application/json")
-		x.w.WriteHeader(http.StatusOK)
-		_, _ = x.w.Write(body[:len(body)/2])
-		_ = http.NewResponseController(x.w).Flush()
-		if x.struck(NoEnd) {
-			return // a chunked body that ends in good order, too early
-		}
-		if x.struck(Stall) {
-			x.stall()
-		}
-		hangUp()
-	default:
-		x.over(Whole, &u, 0, http.StatusOK, a.stop)
-		send(x.w, http.StatusOK, h, body)
 	}
 }

@@ -191,7 +191,7 @@ func TestUsageExportAddsUpWhatTheLogHas(t *testing.T) {
 		t.Fatal(err)
 	}
 	call(t, "POST", url+"/topics/alerts", `{"subject":"s","message":"m"}`, ids(4))
-	call(t, "POST", url+dialects[0].path, dialects[0].body(true), dialects[0].header)
+	call(t, "POST", url+dialects[0].at(true), dialects[0].body(true), dialects[0].header)
 
 	var rows []fakecloud.Consumed
 	usage := call(t, "GET", url+"/usage", "")

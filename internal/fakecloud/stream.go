@@ -13,8 +13,7 @@ func (x *exchange) stream(a *answer) {
 	if x.struck(FailAfter) {
 		u := a.usage
 		x.over(Cut, &u, 0, http.StatusInternalServerError, a.stop)
-		x.sendError(x.w, x.f, &apiError{status: http.StatusInternalServerError, kind: "server_error",
-			message: "the server had an error while answering your request"}, a.request)
+		x.sendError(x.w, x.f, failedAfter(), a.request)
 		return
 	}
 	for k, v := range x.f.header(a.request) {
@@ -23,9 +22,10 @@ func (x *exchange) stream(a *answer) {
 	x.w.Header().Set("Content-Type", x.f.streamType())
 	x.w.Header().Set("Cache-Control", "no-cache")
 	x.w.WriteHeader(http.StatusOK)
+	_ = http.NewResponseController(x.w).Flush() // where the client is gone the next write says so
 
 	framer := x.f.open(a)
-	sent := newTally(a)
+	sent := newTally(x.f.thought(), a)
 	if !x.write(framer.prelude()) {
 		x.over(ClientGone, sent.usage(), 0, http.StatusOK, "")
 		return
@@ -74,7 +74,7 @@ func (x *exchange) breaks(framer streamer, sent *tally) bool {
 		return true
 	case ErrorEvent:
 		end()
-		x.write(framer.failure(&apiError{status: 529, kind: "overloaded_error", message: "overloaded"}))
+		x.write(framer.failure(&apiError{status: http.StatusServiceUnavailable, kind: "overloaded_error", message: "overloaded"}))
 		return true
 	case NoEnd:
 		end()
@@ -97,11 +97,14 @@ func (x *exchange) write(b []byte) bool {
 // tally counts what was sent of an answer.
 type tally struct {
 	answer *answer
+	how    thought
 	size   []int // bytes sent, by part
 	chunks int
 }
 
-func newTally(a *answer) *tally { return &tally{answer: a, size: make([]int, len(a.parts))} }
+func newTally(how thought, a *answer) *tally {
+	return &tally{answer: a, how: how, size: make([]int, len(a.parts))}
+}
 
 func (t *tally) add(p piece) {
 	t.chunks++
@@ -112,12 +115,21 @@ func (t *tally) add(p piece) {
 }
 
 // usage is what is billed for what was sent so far: the whole prompt, what was
-// thought before the first chunk, and the tokens of the parts as far as they came.
+// thought unseen before the first chunk, and the tokens of the parts as far as they
+// came.
 func (t *tally) usage() *Usage {
 	u := t.answer.usage
 	u.Output = 0
-	for _, n := range t.size {
-		u.Output += textTokens(n)
+	if t.how == thoughtShown {
+		u.Reasoning = 0
+	}
+	for i, n := range t.size {
+		switch shown := t.answer.parts[i].Kind == analyst.Thinking; {
+		case !shown || t.how == thoughtMixed:
+			u.Output += textTokens(n)
+		case t.how == thoughtShown:
+			u.Reasoning += textTokens(n)
+		}
 	}
 	return &u
 }

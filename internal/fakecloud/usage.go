@@ -19,7 +19,7 @@ type Consumed struct {
 // Export adds the log's lines up by service and id, in the order of id.
 //
 // A model request counts as a call, answered or not, and tokens as far as they
-// were sent. A service request counts where the service dealt with it, whether
+// were sent; counting tokens is free and does not stand here. A service request counts where the service dealt with it, whether
 // the client heard of it or not; one that was refused, throttled or failed before
 // anything was done is free, and its id stands here with no readings.
 func Export(lines []Line) []Consumed {
@@ -35,7 +35,7 @@ func Export(lines []Line) []Consumed {
 		case "end":
 			k.id, r = ln.Attempt, ln.modelReadings()
 		}
-		if ln.Event == "begin" {
+		if ln.Event == "begin" || ln.Op == opCount {
 			continue
 		}
 		i, ok := at[k]

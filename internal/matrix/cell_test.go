@@ -1,0 +1,108 @@
+package matrix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/skein-run/skein/internal/fakecloud"
+	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/all"
+)
+
+// cell is one client at one provider, streamed or not, while it is tried with one
+// feature. Its lane serves nobody else meanwhile.
+type cell struct {
+	w      *world
+	lane   *lane
+	client *client
+	stream bool
+	sent   *counter
+	lossy  string // what the answers say was lost without changing their meaning
+}
+
+// patience is more than any cell takes.
+const patience = 20 * time.Second
+
+// talk is a new conversation.
+func (c *cell) talk(k wish) (talker, error) {
+	return c.client.make(c.w, c.sent, c.lane.name, k, 0)
+}
+
+// say says something and holds the answer against what the stand-in logged: one
+// request was made, and every token is told.
+func (c *cell) say(to talker, in input) (said, error) {
+	asked, logged := c.sent.requests(), len(c.lane.cloud.Log().Lines())
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	got, err := to.say(ctx, c.stream, in)
+	if n := c.sent.requests() - asked; n != 1 {
+		err = errors.Join(err, fmt.Errorf("the SDK sent %d requests", n))
+	}
+	if err != nil {
+		return got, err
+	}
+	if c.sent.lossy != "" {
+		c.lossy = c.sent.lossy
+	}
+	var ends []fakecloud.Line
+	for _, ln := range c.lane.cloud.Log().Lines()[logged:] {
+		if ln.Event == "end" && ln.Usage != nil {
+			ends = append(ends, ln)
+		}
+	}
+	if len(ends) != 1 {
+		return got, fmt.Errorf("the stand-in answered %d times", len(ends))
+	}
+	u := ends[0].Usage
+	switch all := u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h; {
+	case ends[0].Stream != c.stream:
+		return got, fmt.Errorf("upstream it was streamed: %t", ends[0].Stream)
+	case got.in != all || got.out != u.Output+u.Reasoning:
+		return got, fmt.Errorf("%d and %d tokens are told, and the stand-in counted %+v", got.in, got.out, *u)
+	case got.cached != nil && *got.cached != u.CacheRead:
+		return got, fmt.Errorf("%d tokens from the cache are told, and the stand-in counted %+v", *got.cached, *u)
+	}
+	return got, nil
+}
+
+// upstream are the requests that reached the stand-in since n of them had.
+func (c *cell) upstream(n int) []string { return c.lane.seen.since(n) }
+
+// carry is how Skein says what cannot be had.
+var carry = regexp.MustCompile(`speaks ([a-z.]+), which cannot carry (\S+?)( \(|;)`)
+
+// loss is what a refusal says is lost, where it is one that the tables foresee.
+// Anything else that went wrong is not.
+func (c *cell) loss(to talker, err error) (field string, ok bool) {
+	status, message := to.status(err)
+	m := carry.FindStringSubmatch(message)
+	if status != http.StatusBadRequest || m == nil {
+		return "", false
+	}
+	return m[2], c.lane.impossible(m[2])
+}
+
+// impossible reports whether the loss tables say that no API of the lane's model
+// carries a field.
+func (l *lane) impossible(field string) bool {
+	lost := 0
+	talk := slices.DeleteFunc(l.info.SurfacesOf(l.up), func(s *provider.Surface) bool { return s.Format.Operation() != llm.Chat.Operation() })
+	for _, s := range talk {
+		i := slices.IndexFunc(all.Tables(), func(t *wire.LossTable) bool { return t.Format == s.Format })
+		if i < 0 {
+			return false
+		}
+		fate, known := all.Tables()[i].Fields[field]
+		if known && fate.Class == wire.Semantic && !s.Dialect.Carries(field) || s.Dialect.Bars(field) {
+			lost++
+		}
+	}
+	return lost > 0 && lost == len(talk)
+}
