@@ -42,6 +42,10 @@ func (c *Config) resolve(dir string, env func(string) (string, bool), p *problem
 			}
 			*secret = text
 		})
+		o.CredentialsFile = beside(dir, o.CredentialsFile)
+		for i := range o.Credentials {
+			o.Credentials[i].CredentialsFile = beside(dir, o.Credentials[i].CredentialsFile)
+		}
 		if !missing { // else that is what is wrong with it
 			o.Complete(env)
 			c.validateProvider(name, o, p)
@@ -55,6 +59,14 @@ func (c *Config) resolve(dir string, env func(string) (string, bool), p *problem
 		t.Notify = localPath(dir, t.Notify, "file:")
 		c.Tools[name] = t
 	}
+}
+
+// beside is a file that a configuration names, from its own folder.
+func beside(dir, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
 }
 
 // secretOf is what a reference to a secret stands for, or why there is nothing.

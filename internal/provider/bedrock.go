@@ -30,8 +30,8 @@ var bedrock = &Kind{
 			Upstreams: []string{"*anthropic.claude*"}, Headers: invokeHeaders},
 		{Format: llm.Chat, dialect: "openai", Path: "/openai/v1/chat/completions", Upstreams: []string{"*openai.*"}},
 		{Format: llm.Converse, Path: "/model/{model}/converse", Stream: "/model/{model}/converse-stream", Not: []string{"*embed*"}},
-		{Format: llm.TitanEmbed, Path: "/model/{model}/invoke", Upstreams: []string{"*amazon.titan-embed*"}, Headers: invokeHeaders},
-		{Format: llm.CohereEmbed, Path: "/model/{model}/invoke", Upstreams: []string{"*cohere.embed*"}, Headers: invokeHeaders},
+		{Format: llm.TitanEmbed, dialect: "bedrock-embed", Path: "/model/{model}/invoke", Upstreams: []string{"*amazon.titan-embed*"}, Headers: invokeHeaders},
+		{Format: llm.CohereEmbed, dialect: "bedrock-embed", Path: "/model/{model}/invoke", Upstreams: []string{"*cohere.embed*"}, Headers: invokeHeaders},
 		// Tokens are counted for a model itself, not for a profile that spreads it over regions.
 		{Format: llm.ConverseCount, Path: "/model/{base}/count-tokens", Not: []string{"*embed*"}},
 	},

@@ -13,8 +13,8 @@ import (
 var gemini = &Kind{
 	Name: "gemini", Cloud: "gcp", Service: "Gemini API",
 	Surfaces: []Surface{
-		{Format: llm.Gemini, Path: geminiModel + ":generateContent", Stream: geminiModel + ":streamGenerateContent?alt=sse", Not: geminiEmbeds},
-		{Format: llm.GeminiCount, Path: geminiModel + ":countTokens"},
+		{Format: llm.Gemini, dialect: "gemini", Path: geminiModel + ":generateContent", Stream: geminiModel + ":streamGenerateContent?alt=sse", Not: geminiEmbeds},
+		{Format: llm.GeminiCount, dialect: "gemini", Path: geminiModel + ":countTokens"},
 		{Format: llm.GeminiEmbed, Path: geminiModel + ":batchEmbedContents", Upstreams: geminiEmbeds},
 		{Format: llm.GeminiEmbedOne, Path: geminiModel + ":embedContent", Upstreams: geminiEmbeds},
 	},

@@ -21,13 +21,13 @@ import (
 var vertex = &Kind{
 	Name: "vertex", Cloud: "gcp", Service: "Google Vertex AI",
 	Surfaces: []Surface{
-		{Format: llm.Gemini, Path: vertexBeta + ":generateContent", Stream: vertexBeta + ":streamGenerateContent?alt=sse",
+		{Format: llm.Gemini, dialect: "vertex-gemini", Path: vertexBeta + ":generateContent", Stream: vertexBeta + ":streamGenerateContent?alt=sse",
 			Upstreams: vertexGoogle, Not: []string{"*embedding*"}, Headers: Headers{Allow: []string{"X-Vertex-Ai-Llm-Request-Type"}}},
 		{Format: llm.Messages, dialect: "vertex-messages", Path: vertexV1 + ":rawPredict", Stream: vertexV1 + ":streamRawPredict",
 			Upstreams: vertexClaude, Headers: Headers{Allow: []string{"Anthropic-Beta", "X-Vertex-Ai-Llm-Request-Type"}}},
 		{Format: llm.Chat, Path: "/v1/projects/{project}/locations/{region}/endpoints/openapi/chat/completions",
 			Upstreams: []string{"*/*"}, Not: slices.Concat(vertexGoogle, vertexClaude)},
-		{Format: llm.GeminiCount, Path: vertexBeta + ":countTokens", Upstreams: vertexGoogle},
+		{Format: llm.GeminiCount, dialect: "vertex-gemini", Path: vertexBeta + ":countTokens", Upstreams: vertexGoogle},
 		// The model is in the body.
 		{Format: llm.MessagesCount, dialect: "vertex-count",
 			Path:      "/v1/projects/{project}/locations/{region}/publishers/anthropic/models/count-tokens:rawPredict",

@@ -21,6 +21,7 @@ var dialects = []Dialect{
 	{Name: "vertex-messages", InAddress: true, StreamInBody: true, Version: "vertex-2023-10-16", Cloud: CloudVertex},
 	{Name: "vertex-count", Version: "vertex-2023-10-16", Cloud: CloudVertex},
 	{Name: "foundry-messages", Cloud: CloudFoundry},
+	{Name: "bedrock-embed", InAddress: true},
 	{Name: "gemini", InAddress: true},
 	{Name: "vertex-gemini", InAddress: true, Cloud: CloudVertex},
 
