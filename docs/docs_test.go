@@ -227,3 +227,27 @@ func TestCodeIsQuoted(t *testing.T) {
 		}
 	}
 }
+
+var posts = regexp.MustCompile(`POST (/[^,\s]+),`)
+
+// TestEveryAddressIsOnThePage asks, as each service's clients, for what is not there:
+// the answer lists what is, and http.md has to have it.
+func TestEveryAddressIsOnThePage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts skein")
+	}
+	page, house := read(t, "http.md"), (&generated{}).served(t)
+	for _, service := range []string{"openai", "anthropic", "bedrock", "gemini", "vertex"} {
+		all := posts.FindAllStringSubmatch(house.get("/"+service+"/nothing"), -1)
+		if len(all) == 0 {
+			t.Errorf("nothing is said to be served to clients of %s", service)
+		}
+		for _, m := range all {
+			_, verb, _ := strings.Cut(m[1], "{model}:")
+			_, fixed, _ := strings.Cut(m[1], "{location}/")
+			if !strings.Contains(page, "`POST "+m[1]+"`") && (verb == "" || !strings.Contains(page, "`:"+verb+"`")) && (fixed == "" || !strings.Contains(page, "`"+fixed+"`")) {
+				t.Errorf("http.md does not name POST %s", m[1])
+			}
+		}
+	}
+}

@@ -25,6 +25,10 @@ var generators = map[string]func(*testing.T, *generated) string{
 	"models":     func(t *testing.T, _ *generated) string { return modelTable(t) },
 	"drivers":    func(*testing.T, *generated) string { return driverTable() },
 	"dialects":   func(*testing.T, *generated) string { return "`" + strings.Join(wire.DialectNames(), "`, `") + "`\n" },
+	"kinds":      func(*testing.T, *generated) string { return kindTable() },
+	"betas":      func(*testing.T, *generated) string { return betaTable() },
+	"clients":    clientTable,
+	"versions":   func(t *testing.T, _ *generated) string { return versionTable(t) },
 }
 
 var section = regexp.MustCompile(`(?s)<!-- generated: (\w+) -->\n.*?<!-- end -->\n`)

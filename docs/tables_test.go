@@ -13,12 +13,14 @@ import (
 	"github.com/skein-run/skein/examples/analyst"
 	"github.com/skein-run/skein/internal/catalog"
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/tool"
 	"github.com/skein-run/skein/internal/tool/notify"
 	"github.com/skein-run/skein/internal/tool/objects"
 	"github.com/skein-run/skein/internal/tool/resource"
 	"github.com/skein-run/skein/internal/tool/sqldb"
 	"github.com/skein-run/skein/internal/tool/table"
+	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/all"
 )
 
@@ -29,23 +31,21 @@ var classes = []llm.ErrorClass{
 	llm.OverBudget, llm.Busy, llm.Canceled, llm.Lossy, llm.Internal,
 }
 
-// errorTable asks each format how it tells each class of error.
+// errorFormats are the formats in whose forms errors are told, one for each service
+// whose clients are served.
+var errorFormats = []llm.Format{llm.Chat, llm.Messages, llm.Gemini, llm.Converse}
+
+// errorTable asks each of them how it tells each class of error.
 func errorTable() string {
 	var b strings.Builder
-	b.WriteString("| class | chat: status, `type`, `code` | messages: status, `type` |\n|---|---|---|\n")
+	b.WriteString("| class | OpenAI: status, `type`, `code` | Anthropic: status, `type` | Google: status, `status` | Bedrock: status, `__type` |\n|---|---|---|---|---|\n")
 	row := func(name string, e *llm.Error) {
 		fmt.Fprintf(&b, "| %s |", name)
-		for _, format := range []llm.Format{llm.Chat, llm.Messages} {
-			status, body := all.Codec(format).EncodeError(e)
-			var said struct {
-				Error struct{ Type, Code string } `json:"error"`
-			}
-			if err := json.Unmarshal(body, &said); err != nil {
-				panic(err) // a codec whose errors are no JSON
-			}
-			fmt.Fprintf(&b, " %d `%s`", status, said.Error.Type)
-			if said.Error.Code != "" {
-				fmt.Fprintf(&b, " `%s`", said.Error.Code)
+		for _, format := range errorFormats {
+			status, words := told(format, e)
+			fmt.Fprintf(&b, " %d", status)
+			for _, w := range words {
+				fmt.Fprintf(&b, " `%s`", w)
 			}
 			b.WriteString(" |")
 		}
@@ -60,6 +60,45 @@ func errorTable() string {
 		row("`"+string(c)+"`", &llm.Error{Class: c, Message: "x"})
 	}
 	return b.String()
+}
+
+// told is an error's status in a format, and the words that programs look at.
+func told(format llm.Format, e *llm.Error) (status int, words []string) {
+	status, body := all.Codec(format).EncodeError(e)
+	var said struct {
+		Error struct {
+			Type, Status string
+			Code         any // Google's is a number, and the status
+		}
+		Name string `json:"__type"`
+	}
+	if err := json.Unmarshal(body, &said); err != nil {
+		panic(err) // a codec whose errors are no JSON
+	}
+	code, _ := said.Error.Code.(string)
+	for _, w := range []string{said.Error.Type, code, said.Error.Status, said.Name} {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	return status, words
+}
+
+// TestEveryFormatTellsErrorsAsOneOfTheTable wants no format whose errors the page
+// does not show.
+func TestEveryFormatTellsErrorsAsOneOfTheTable(t *testing.T) {
+	for _, c := range all.Codecs() {
+		for _, class := range classes {
+			e := &llm.Error{Class: class, Message: "x"}
+			status, words := told(c.Format(), e)
+			if !slices.ContainsFunc(errorFormats, func(f llm.Format) bool {
+				s, w := told(f, e)
+				return s == status && slices.Equal(w, words)
+			}) {
+				t.Errorf("%s tells %s as %d %v, which is in no column of the table in http.md", c.Format(), class, status, words)
+			}
+		}
+	}
 }
 
 func apiTable(t *testing.T, document string) string {
@@ -185,16 +224,158 @@ func priceTable(t *testing.T) string {
 	return b.String()
 }
 
+// modelTable counts the models with a price, and names a few of each kind.
 func modelTable(t *testing.T) string {
+	const some = 4
+	var kinds []string
+	names := map[string][]string{}
+	for _, m := range load(t).Models() {
+		if names[m.Kind] == nil {
+			kinds = append(kinds, m.Kind)
+		}
+		names[m.Kind] = append(names[m.Kind], "`"+m.Name+"`")
+	}
+	slices.Sort(kinds)
 	var b strings.Builder
-	for _, kind := range []string{"anthropic", "openai"} {
-		var names []string
-		for _, m := range load(t).Models() {
-			if m.Kind == kind {
-				names = append(names, "`"+m.Name+"`")
+	b.WriteString("| kind | models | such as |\n|---|--:|---|\n")
+	for _, k := range kinds {
+		fmt.Fprintf(&b, "| `%s` | %d | %s |\n", k, len(names[k]), strings.Join(names[k][:min(some, len(names[k]))], ", "))
+	}
+	return b.String()
+}
+
+// kindTable lists the kinds of provider.
+func kindTable() string {
+	var b strings.Builder
+	b.WriteString("| `kind` | on bills | credential | address | speaks | only with `formats` |\n|---|---|---|---|---|---|\n")
+	for _, k := range provider.Kinds() {
+		var speaks, optional []string
+		for i := range k.Surfaces {
+			s := &k.Surfaces[i]
+			to := &speaks
+			if s.Optional && !k.Generic {
+				to = &optional
+			}
+			if f := "`" + string(s.Format) + "`"; !slices.Contains(*to, f) {
+				*to = append(*to, f)
 			}
 		}
-		fmt.Fprintf(&b, "- `%s`: %s\n", kind, strings.Join(names, ", "))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", k.Name, k.Service, credentialOf(&k), addressOf(&k), strings.Join(speaks, ", "), strings.Join(optional, ", "))
+	}
+	return b.String()
+}
+
+// credentialOf says where a kind's credential comes from where a row states none.
+func credentialOf(k *provider.Kind) string {
+	var ways []string
+	if k.KeyEnv != "" {
+		ways = append(ways, "`"+strings.Join(append([]string{k.KeyEnv}, k.OtherKeyEnv...), "`, `")+"`")
+	}
+	for _, a := range k.Auth {
+		if a != "key" {
+			ways = append(ways, "`auth: "+a+"`")
+		}
+	}
+	if len(ways) == 0 {
+		return "none"
+	}
+	return strings.Join(ways, "; ")
+}
+
+func addressOf(k *provider.Kind) string {
+	at := "`" + k.Endpoint + "`"
+	switch {
+	case k.Endpoint != "":
+	case k.Name == "azure":
+		at = "the resource's"
+	default:
+		at = "the region's"
+	}
+	if k.AddressEnv != "" {
+		at += ", or `" + k.AddressEnv + "`"
+	}
+	return at
+}
+
+var (
+	pythonPin = regexp.MustCompile(`(?m)^([a-z0-9-]+)(?:\[[^]]*\])?==(\S+)$`)
+	goPin     = regexp.MustCompile(`(?m)^\s*(github.com/openai/openai-go/v3|github.com/anthropics/anthropic-sdk-go|github.com/aws/aws-sdk-go-v2/service/bedrockruntime|google.golang.org/genai) v(\S+)`)
+)
+
+// versionTable lists the clients that are tried, as they are pinned.
+func versionTable(t *testing.T) string {
+	direct, _, _ := strings.Cut(read(t, "../test/clients/requirements.txt"), "\n\n") // below it is what they bring
+	var python, gos, node []string
+	for _, m := range pythonPin.FindAllStringSubmatch(direct, -1) {
+		python = append(python, m[1]+" "+m[2])
+	}
+	for _, m := range goPin.FindAllStringSubmatch(read(t, "../go.mod"), -1) {
+		gos = append(gos, m[1]+" "+m[2])
+	}
+	var pins struct{ Dependencies map[string]string }
+	if err := json.Unmarshal([]byte(read(t, "../test/clients/package.json")), &pins); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(pins.Dependencies)) {
+		node = append(node, name+" "+pins.Dependencies[name])
+	}
+	if len(python) == 0 || len(gos) != 4 || len(node) == 0 {
+		t.Errorf("found pins of %d Python, %d Go and %d Node packages", len(python), len(gos), len(node))
+	}
+	return fmt.Sprintf("| in | tried |\n|---|---|\n| Go | %s |\n| Python | %s |\n| Node, and coding agents | %s |\n",
+		strings.Join(gos, ", "), strings.Join(python, ", "), strings.Join(node, ", "))
+}
+
+// betaClouds are the clouds that serve Anthropic's models beside their maker.
+var betaClouds = []wire.Cloud{wire.CloudBedrock, wire.CloudConverse, wire.CloudVertex, wire.CloudFoundry}
+
+// betaTable says what becomes of the beta flags that the coding agents send.
+func betaTable() string {
+	var b strings.Builder
+	b.WriteString("| flag | `bedrock` | `bedrock`, by Converse | `vertex` | `azure` |\n|---|---|---|---|---|\n")
+	for _, flag := range []string{
+		"claude-code-20250219", "interleaved-thinking-2025-05-14", "context-1m-2025-08-07", "context-management-2025-06-27", "effort-2025-11-24",
+		"prompt-caching-scope-2026-01-05", "mid-conversation-system-2026-04-07", "advanced-tool-use-2025-11-20", "web-search-2025-03-05", "files-api-2025-04-14",
+	} {
+		fmt.Fprintf(&b, "| `%s` |", flag)
+		for _, cloud := range betaClouds {
+			send, losses := wire.BetasAt(cloud, []string{flag})
+			switch {
+			case len(losses) > 0:
+				b.WriteString(" refused there: left out, and named |")
+			case len(send) == 0:
+				b.WriteString(" not needed: left out |")
+			case send[0] == flag:
+				b.WriteString(" passes |")
+			default:
+				fmt.Fprintf(&b, " as `%s` |", send[0])
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// clientTable lists the clients that skein env knows, with their variables.
+func clientTable(t *testing.T, g *generated) string {
+	if g.house == nil {
+		g.house = newHouse(t)
+	}
+	var b strings.Builder
+	b.WriteString("| client | `skein env …` | sets |\n|---|---|---|\n")
+	for line := range strings.Lines(g.house.sh("skein env")) {
+		how, about, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		var names []string
+		for said := range strings.Lines(g.house.sh("skein env --address URL --key sk-skein-aaaaaaaaaaaaaaaa-" + strings.Repeat("a", 52) + " --model MODEL " + how)) {
+			if v, ok := strings.CutPrefix(said, "export "); ok {
+				name, value, _ := strings.Cut(strings.TrimSpace(v), "=")
+				if strings.HasPrefix(value, "URL") {
+					name += "=" + value
+				}
+				names = append(names, "`"+name+"`")
+			}
+		}
+		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", strings.TrimSpace(about), how, strings.Join(names, ", "))
 	}
 	return b.String()
 }

@@ -5,8 +5,8 @@ import (
 	"io"
 	"math"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 )
 
 // board holds the samples by target and shape, in the order of the rounds.
@@ -57,43 +57,83 @@ func megabytes(r *sample) float64 {
 
 // print writes the table, what was checked, and last of all the ratios.
 func (b *board) print(w io.Writer, all []*shape, t *targets, booked error) {
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "\ncall\ttarget\tCPU µs/call\tcalls/s\tp50 ms\tp99 ms\tfirst bytes p50\tMB\tcalls\tbroken\t")
-	for _, s := range all {
-		for _, x := range t.list {
-			calls, broken := 0, 0
-			for _, r := range b.samples[[2]string{x.name, s.name}] {
-				calls, broken = calls+r.calls, broken+r.broken
-			}
-			mid := func(f func(*sample) float64) float64 { return median(b.each(x.name, s.name, f)) }
-			fmt.Fprintf(out, "%s\t%s\t%s\t%.0f\t%.2f\t%.2f\t%.2f\t%s\t%d\t%d\t\n", s.name, x.name,
-				figure("%.0f", mid(cpuPerCall)), mid(perSecond), mid(at(latency, 50)), mid(at(latency, 99)),
-				mid(at(firstBytes, 50)), figure("%.0f", mid(megabytes)), calls, broken)
-		}
-	}
-	_ = out.Flush() // the terminal is not a thing to fail for
-	fmt.Fprintf(w, "\nskein's first call was answered %d ms after its start.\n", t.skein.ready.Milliseconds())
-	if booked == nil {
-		fmt.Fprintf(w, "skein's three budgets have all of its %d calls, to the last digit.\n", t.sent[nameSkein])
-	}
-	if c, ok := b.perEvent(); ok {
-		fmt.Fprintf(w, "a translated stream costs skein %.1f µs of CPU an event more than a plain translated answer.\n", c)
-	}
-	fmt.Fprintln(w, "\nratios of CPU per call within a round: median (lowest to highest)")
+	fmt.Fprintln(w)
+	rows := [][]string{{"call", "proxy µs", "skein µs", "ratio", "in the rounds", "bar", "calls/s", "p50 ms", "p99 ms", "first bytes p50", "proxy's", "MB"}}
 	var last strings.Builder
 	for _, s := range all {
 		r := paired(b.each(nameSkein, s.name, cpuPerCall), b.each(nameFloor, s.name, cpuPerCall))
-		fmt.Fprintf(w, "  %-18s %s (%s to %s)\n", s.name, figure("%.2f", r.mid), figure("%.2f", r.low), figure("%.2f", r.high))
+		mid := func(target string, f func(*sample) float64) float64 { return median(b.each(target, s.name, f)) }
+		rows = append(rows, []string{
+			s.name, figure("%.0f", mid(nameFloor, cpuPerCall)), figure("%.0f", mid(nameSkein, cpuPerCall)),
+			figure("%.2f", r.mid), figure("%.2f", r.low) + " to " + figure("%.2f", r.high), figure("%g", s.bar()),
+			figure("%.0f", mid(nameSkein, perSecond)),
+			figure("%.2f", mid(nameSkein, at(latency, 50))), figure("%.2f", mid(nameSkein, at(latency, 99))),
+			figure("%.2f", mid(nameSkein, at(firstBytes, 50))), figure("%.2f", mid(nameFloor, at(firstBytes, 50))),
+			figure("%.0f", mid(nameSkein, megabytes)),
+		})
 		fmt.Fprintf(&last, " %s %s", s.name, figure("%.2f", r.mid))
 	}
+	printTable(w, rows)
+	fmt.Fprintln(w, "\nµs are of CPU, a call; the ratio is the median of those within a round; latencies and memory are skein's but for the one of the proxy's.")
+	fmt.Fprintf(w, "skein's first call was answered %d ms after its start.\n", t.skein.ready.Milliseconds())
+	if booked == nil {
+		fmt.Fprintf(w, "skein's three budgets have all of its %d calls, to the last digit.\n", t.sent[nameSkein])
+	}
+	b.printEvents(w, all)
 	fmt.Fprintf(w, "cpu ratio skein/reverseproxy:%s\n", last.String())
 }
 
-// perEvent is what a streamed event costs where formats are translated.
-func (b *board) perEvent() (us float64, ok bool) {
-	stream, plain := median(b.each(nameSkein, "translated-stream", cpuPerCall)), median(b.each(nameSkein, "translated", cpuPerCall))
-	us = (stream - plain) / pieces
-	return us, !math.IsNaN(us)
+// printEvents says what a streamed event costs where formats are translated, which
+// is what the stream takes more than the answer in one piece.
+func (b *board) printEvents(w io.Writer, all []*shape) {
+	var out []string
+	for _, s := range all {
+		if s.from == s.to || !s.stream {
+			continue
+		}
+		plain := strings.TrimSuffix(s.name, streamed)
+		us := (median(b.each(nameSkein, s.name, cpuPerCall)) - median(b.each(nameSkein, plain, cpuPerCall))) / pieces
+		if !math.IsNaN(us) {
+			out = append(out, fmt.Sprintf("%s %.1f", plain, us))
+		}
+	}
+	if len(out) > 0 {
+		fmt.Fprintf(w, "µs of CPU a translated event: %s\n", strings.Join(out, ", "))
+	}
+}
+
+// printTable writes rows in columns, so that it can be pasted into a page: the first
+// row is the head, the first column text.
+func printTable(w io.Writer, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, r := range rows {
+		for i, cell := range r {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for n, r := range rows {
+		for i, cell := range r {
+			room := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				cell += room
+			} else {
+				cell = room + cell
+			}
+			fmt.Fprintf(w, "| %s ", cell)
+		}
+		fmt.Fprintln(w, "|")
+		if n > 0 {
+			continue
+		}
+		for i, width := range widths {
+			if i == 0 {
+				fmt.Fprintf(w, "|%s", strings.Repeat("-", width+2))
+			} else {
+				fmt.Fprintf(w, "|%s:", strings.Repeat("-", width+1))
+			}
+		}
+		fmt.Fprintln(w, "|")
+	}
 }
 
 // figure prints a number, or that there is none.

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,46 +48,81 @@ func TestTheProxyPassesAnswersOnWhole(t *testing.T) {
 }
 
 func TestAPlainAnswerHasAboutAKilobyte(t *testing.T) {
-	for _, c := range []*canned{cannedChat(), cannedMessages()} {
-		if n := len(c.plain); n < 700 || n > 1400 {
-			t.Errorf("a plain answer has %d bytes", n)
+	for _, f := range formats {
+		if n := len(f.plain); n < 700 || n > 1600 {
+			t.Errorf("a plain answer of %s has %d bytes", f.name, n)
 		}
 	}
 }
 
 func TestAnAnswerThatIsNotWholeIsSeen(t *testing.T) {
-	body := func(s *shape) []byte {
-		w := httptest.NewRecorder()
-		upstream().ServeHTTP(w, httptest.NewRequest(http.MethodPost, s.path, strings.NewReader(s.body)))
-		return w.Body.Bytes()
-	}
-	without := func(b []byte, text string) []byte { return bytes.Replace(b, []byte(text), nil, 1) }
 	for _, s := range shapes() {
-		b := body(s)
+		if s.from != s.to {
+			continue // the client's format is what is checked
+		}
+		f := s.from
+		more := ""
+		if s.stream && !f.named {
+			more = `,"stream":true`
+		}
+		w := httptest.NewRecorder()
+		upstream().ServeHTTP(w, httptest.NewRequest(http.MethodPost, f.path(s.model, s.stream), strings.NewReader(f.body(s.model, more))))
+		b := w.Body.Bytes()
 		if err := s.whole(b); err != nil {
 			t.Fatalf("%s: %v", s.name, err)
 		}
 		bad := map[string][]byte{
 			"nothing":      nil,
 			"cut":          b[:len(b)-20],
-			"a hole":       without(b, piece(41)),
+			"a byte less":  b[:len(b)-1],
+			"a hole":       bytes.Replace(b, []byte(piece(41)), nil, 1),
 			"out of order": bytes.Replace(b, []byte(piece(41)), []byte(piece(42)), 1),
 		}
 		if s.stream {
-			at := bytes.Index(b, []byte(piece(41)))
-			start := bytes.LastIndex(b[:at], []byte("data: "))
-			end := at + bytes.Index(b[at:], []byte("\n\n")) + 2
-			event := b[start:end]
-			bad["an event lost"] = without(b, string(event))
+			event := f.chunks[slices.IndexFunc(f.chunks, func(c []byte) bool { return bytes.Contains(c, quotedPieces[41]) })]
+			bad["an event lost"] = bytes.Replace(b, event, nil, 1)
 			bad["an event twice"] = bytes.Replace(b, event, append(bytes.Clone(event), event...), 1)
+			bad["no end"] = b[:len(b)-len(lastEvent(f))]
 		} else {
-			bad["other usage"] = bytes.Replace(b, []byte("_tokens\":100"), []byte("_tokens\":101"), 1)
+			bad["other usage"] = regexp.MustCompile(`(?i)(out|completion|candidates)([a-z_]*": ?)100`).ReplaceAll(b, []byte("${1}${2}101"))
 		}
 		for name, b := range bad {
 			if s.whole(b) == nil {
 				t.Errorf("%s: an answer with %s passed as whole", s.name, name)
 			}
 		}
+	}
+}
+
+// lastEvent is what ends a format's streams.
+func lastEvent(f *format) []byte {
+	if f.end != nil {
+		return f.end
+	}
+	return f.chunks[len(f.chunks)-1]
+}
+
+func TestEveryFormatIsReadAndWrittenInTranslation(t *testing.T) {
+	read, written := map[*format]bool{}, map[*format]bool{}
+	for _, x := range translations {
+		read[x[0]], written[x[1]] = true, true
+	}
+	for _, f := range formats {
+		if !read[f] || !written[f] {
+			t.Errorf("no row translates from %s and to it", f.name)
+		}
+	}
+}
+
+func TestRowsAreChosenByPattern(t *testing.T) {
+	all := shapes()
+	for patterns, want := range map[string]int{"*": len(all), "chat": 1, "chat,messages-stream": 2, "*-to-*-stream": len(translations), "chat,cha*t": 1} {
+		if got, err := matching(all, patterns); err != nil || len(got) != want {
+			t.Errorf("%q chooses %d rows, %v; want %d", patterns, len(got), err, want)
+		}
+	}
+	if _, err := matching(all, "chta"); err == nil || !strings.Contains(err.Error(), "chat-to-messages-stream") {
+		t.Errorf("a name that is none is answered with %v; want those that there are", err)
 	}
 }
 

@@ -1,13 +1,15 @@
 // Command gateway measures what a call costs in Skein beside a proxy that does
 // nothing, in one run on one machine.
 //
-// Three processes are started: an [upstream] that answers from memory, a bare
-// httputil.ReverseProxy, and the real bin/skein with everything on ([startSkein]
-// says what that is). This process makes the load. Each [shape] of call is sent to
-// each in turn, round after round, so that whatever else the machine does hits
-// both sides; the figures are medians of rounds, the ratios medians of the ratios
-// within a round. Every answer is checked to be whole, and at the end Skein's
-// budgets must have counted every call.
+// Three processes are started: an [upstream] that answers every format from memory,
+// a bare httputil.ReverseProxy, and the real bin/skein with everything on
+// ([everythingOn] says what that is). This process makes the load. Each [shape] of
+// call (a format passed through or translated into another, whole or streamed) is
+// sent to each in turn, round after round, so that whatever else the machine does
+// hits both sides; the figures are medians of rounds, the ratios medians of the
+// ratios within a round. Every answer is checked to be whole, and at the end Skein's
+// budgets must have counted every call. Last, a Skein built with a profiler serves
+// some shapes once more, to say where its time goes ([profiles]).
 //
 // CPU is that of the measured process alone, user and system, by its own clock.
 // It is the robust figure on a busy machine; the latencies include the queueing
@@ -37,7 +39,8 @@ type options struct {
 	quick   bool
 	rate    bool
 	keep    bool
-	only    string
+	rows    string
+	profile string
 	serve   string // run as one of the other processes
 	towards string // the proxy's upstream
 }
@@ -47,22 +50,32 @@ func main() {
 	flag.StringVar(&o.skein, "skein", "bin/skein", "the binary to measure; `make build` makes it")
 	flag.StringVar(&o.dir, "dir", "", "folder on a real disk for the data directory; default the system's temporary one")
 	flag.IntVar(&o.conns, "conns", 32, "connections of the closed loop")
-	flag.IntVar(&o.rounds, "rounds", 5, "rounds; each goes over every shape and target")
-	flag.DurationVar(&o.cell, "cell", time.Second, "how long one shape is sent to one target in a round")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds; each goes over every row and target")
+	flag.DurationVar(&o.cell, "cell", 700*time.Millisecond, "how long one row is sent to one target in a round")
 	flag.BoolVar(&o.quick, "quick", false, "two short rounds: does it work, and roughly how fast")
 	flag.BoolVar(&o.rate, "rate", false, "at a constant rate instead: 1,000 plain calls/s, 100 streams/s of 100 events")
-	flag.BoolVar(&o.keep, "keep", false, "leave the folder with configuration and data, and say where it is")
-	flag.StringVar(&o.only, "only", "", "measure this shape only, such as \"plain\"")
+	flag.BoolVar(&o.keep, "keep", false, "leave the folder with configuration, data and profiles, and say where it is")
+	flag.StringVar(&o.rows, "rows", "*", "the rows to measure, by names with *, separated by commas: chat,*-to-*-stream")
+	flag.StringVar(&o.profile, "profile", "chat,chat-stream,messages-to-chat-stream", "the rows to profile; none for no profile")
 	flag.StringVar(&o.serve, "serve", "", "serve as upstream or reverseproxy; used by the program itself")
 	flag.StringVar(&o.towards, "towards", "", "the upstream of -serve reverseproxy")
 	flag.Parse()
 	if o.quick {
-		o.rounds, o.cell = 2, 400*time.Millisecond
+		o.rounds, o.cell = 2, 250*time.Millisecond
+		if !given("profile") {
+			o.profile = ""
+		}
 	}
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-gateway:", err)
 		os.Exit(1)
 	}
+}
+
+// given is whether a flag is on the command line.
+func given(name string) (yes bool) {
+	flag.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
+	return yes
 }
 
 func run(o options) error {
@@ -118,7 +131,10 @@ func measure(ctx context.Context, o options) (err error) {
 	}
 	booked := t.skein.checkBooks(ctx, t.sent["skein"])
 	b.print(os.Stdout, all, t, booked)
-	return errors.Join(booked, b.broken())
+	if err := errors.Join(booked, b.broken()); err != nil {
+		return err
+	}
+	return profile(ctx, o, dir, t)
 }
 
 func plan(o options) string {
@@ -134,15 +150,7 @@ func selected(o options) ([]*shape, error) {
 	if o.rate {
 		all = ratedShapes()
 	}
-	if o.only == "" {
-		return all, nil
-	}
-	for _, s := range all {
-		if s.name == o.only {
-			return []*shape{s}, nil
-		}
-	}
-	return nil, fmt.Errorf("-only %q: there is no such shape", o.only)
+	return matching(all, o.rows)
 }
 
 // rounds visits every shape and target, in one order and then in the other, so
@@ -162,11 +170,7 @@ func rounds(ctx context.Context, o options, t *targets, all []*shape, b *board) 
 				if round%2 == 1 {
 					x = t.list[len(t.list)-1-i]
 				}
-				span := o.cell
-				if x.pid == 0 {
-					span /= 3 // it has no ratio to settle
-				}
-				r, err := t.cell(ctx, o, x, s, span)
+				r, err := t.cell(ctx, o, x, s, o.cell)
 				if err != nil {
 					return err
 				}

@@ -43,3 +43,6 @@ func resident(pid int) (bytesHeld int64, err error) {
 
 // tie makes a child end with this process, however that ends.
 func tie(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} }
+
+// profilerSignal begins a profile in a process that has a profiler, or ends it.
+func profilerSignal(pid int) error { return syscall.Kill(pid, syscall.SIGUSR1) }

@@ -20,12 +20,9 @@ import (
 const everythingOn = `version: 1
 listen: 127.0.0.1:0
 providers:
-  one:   {kind: openai, endpoint: "http://%[1]s/v1", key: upstream-key}
-  two:   {kind: openai, endpoint: "http://%[1]s/v1", key: upstream-key}
-  three: {kind: openai, endpoint: "http://%[1]s/v1", key: upstream-key}
-models:
-%[2]sprices:
-%[3]sbudgets:
+%smodels:
+%sprices:
+%sbudgets:
   - {scope: "org:default",   limit: 1000000 USD, window: total, kind: hard}
   - {scope: "project:bench", limit: 1000000 USD, window: total, kind: hard}
 `
@@ -35,15 +32,21 @@ models:
 const nanoUSDPerCall = inputTokens*1_000 + outputTokens*4_000
 
 func everythingOnFor(upstream string) string {
-	var models, prices strings.Builder
-	for _, m := range []string{model, pacedModel} {
-		fmt.Fprintf(&models, "  %s:\n    deployments:\n", m)
-		for _, p := range []string{"one", "two", "three"} {
-			fmt.Fprintf(&models, "      - {provider: %s, upstream: %s}\n", p, m)
-			fmt.Fprintf(&prices, "  %s/%s: {input: \"1\", output: \"4\"}\n", p, m)
+	var providers, models, prices strings.Builder
+	for _, f := range formats {
+		for n := range 3 {
+			fmt.Fprintf(&providers, "  %s-%d: {%s, endpoint: \"http://%s%s\", key: upstream-key}\n", f.name, n, f.provider, upstream, f.base)
+		}
+		for _, paced := range []bool{false, true} {
+			m := f.model(paced)
+			fmt.Fprintf(&models, "  %s:\n    deployments:\n", m)
+			for n := range 3 {
+				fmt.Fprintf(&models, "      - {provider: %s-%d, upstream: %s}\n", f.name, n, m)
+				fmt.Fprintf(&prices, "  %s-%d/%s: {input: \"1\", output: \"4\"}\n", f.name, n, m)
+			}
 		}
 	}
-	return fmt.Sprintf(everythingOn, upstream, models.String(), prices.String())
+	return fmt.Sprintf(everythingOn, providers.String(), models.String(), prices.String())
 }
 
 // skein is the process that is measured.
@@ -54,11 +57,12 @@ type skein struct {
 	ready                time.Duration // from its start to its first answer
 }
 
-// startSkein makes configuration, data directory and key, and serves.
-func startSkein(ctx context.Context, o options, dir, upstream string) (*skein, error) {
+// startSkein makes configuration, data directory and key, and serves. more is put
+// into its environment.
+func startSkein(ctx context.Context, binary, dir, upstream string, more ...string) (*skein, error) {
 	s := &skein{config: filepath.Join(dir, "skein.yaml"), data: filepath.Join(dir, "data")}
 	var err error
-	if s.binary, err = filepath.Abs(o.skein); err != nil {
+	if s.binary, err = filepath.Abs(binary); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(s.binary); err != nil {
@@ -77,7 +81,9 @@ func startSkein(ctx context.Context, o options, dir, upstream string) (*skein, e
 	if err != nil {
 		return nil, err
 	}
-	s.child, err = start(ctx, "skein", "serves on http://", log, s.command(ctx, "serve"))
+	serve := s.command(ctx, "serve")
+	serve.Env = append(os.Environ(), more...)
+	s.child, err = start(ctx, "skein", "serves on http://", log, serve)
 	if err != nil {
 		said, _ := os.ReadFile(log.Name()) // its own words, if it had any
 		return nil, fmt.Errorf("%w\n%s", err, said)
@@ -111,7 +117,7 @@ func (s *skein) verb(ctx context.Context, args ...string) ([]byte, error) {
 func (s *skein) answers(ctx context.Context) error {
 	c := &caller{addr: s.addr}
 	defer c.close()
-	first := chatShape("first", model, false)
+	first := newShape(chat, chat, false, false)
 	if _, err := c.call(first, first.request(s.addr, s.key)); err != nil {
 		return fmt.Errorf("skein's first call: %w", err)
 	}

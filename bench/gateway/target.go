@@ -11,7 +11,7 @@ type target struct {
 	name    string
 	addr    string
 	key     string
-	pid     int // 0: only its latency is of interest
+	pid     int
 	callers []*caller
 }
 
@@ -19,13 +19,13 @@ type target struct {
 type targets struct {
 	list  []*target
 	skein *skein
+	up    string         // the upstream's address
 	sent  map[string]int // calls that were answered whole, by target
 	ended []func() error
 }
 
-// The names of the targets: the upstream without anything before it, the floor,
-// and what is measured.
-const nameDirect, nameFloor, nameSkein = "upstream alone", "reverseproxy", "skein"
+// The names of the targets: the floor, and what is measured.
+const nameFloor, nameSkein = "reverseproxy", "skein"
 
 // startAll starts the processes. What it returns is to be stopped, also with an
 // error.
@@ -35,19 +35,18 @@ func startAll(ctx context.Context, o options, dir string) (*targets, error) {
 	if err != nil {
 		return t, err
 	}
-	t.ended = append(t.ended, up.stop)
+	t.ended, t.up = append(t.ended, up.stop), up.addr
 	proxy, err := self(ctx, "-serve", "reverseproxy", "-towards", up.addr)
 	if err != nil {
 		return t, err
 	}
 	t.ended = append(t.ended, proxy.stop)
-	if t.skein, err = startSkein(ctx, o, dir, up.addr); err != nil {
+	if t.skein, err = startSkein(ctx, o.skein, dir, up.addr); err != nil {
 		return t, err
 	}
 	t.ended = append(t.ended, t.skein.stop)
 	t.sent[nameSkein] = 1 // its first call
 	t.list = []*target{
-		{name: nameDirect, addr: up.addr, key: "any"},
 		{name: nameFloor, addr: proxy.addr, key: "any", pid: proxy.pid()},
 		{name: nameSkein, addr: t.skein.addr, key: t.skein.key, pid: t.skein.pid()},
 	}
@@ -56,11 +55,17 @@ func startAll(ctx context.Context, o options, dir string) (*targets, error) {
 		conns = max(conns, 256) // so that none of the calls due has to wait for one
 	}
 	for _, x := range t.list {
-		for range conns {
-			x.callers = append(x.callers, &caller{addr: x.addr})
-		}
+		x.callers = newCallers(x.addr, conns)
 	}
 	return t, nil
+}
+
+func newCallers(addr string, n int) []*caller {
+	out := make([]*caller, n)
+	for i := range out {
+		out[i] = &caller{addr: addr}
+	}
+	return out
 }
 
 // stop ends every process that was started, the last one first.
@@ -80,12 +85,9 @@ func (t *targets) stop() error {
 // cell measures one shape at one target.
 func (t *targets) cell(ctx context.Context, o options, x *target, s *shape, span time.Duration) (sample, error) {
 	request := s.request(x.addr, x.key)
-	var before time.Duration
-	var err error
-	if x.pid != 0 {
-		if before, err = cpuTime(x.pid); err != nil {
-			return sample{}, err
-		}
+	before, err := cpuTime(x.pid)
+	if err != nil {
+		return sample{}, err
 	}
 	var r sample
 	if o.rate {
@@ -96,9 +98,6 @@ func (t *targets) cell(ctx context.Context, o options, x *target, s *shape, span
 	t.sent[x.name] += r.calls
 	if ctx.Err() != nil {
 		return r, ctx.Err()
-	}
-	if x.pid == 0 {
-		return r, nil
 	}
 	after, err := cpuTime(x.pid)
 	if err != nil {

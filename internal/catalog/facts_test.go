@@ -31,6 +31,9 @@ func TestAModelIsSteeredAlikeEverywhere(t *testing.T) {
 		if m.Has(catalog.Sampling) || m.Has(catalog.Prefill) {
 			t.Errorf("%s: Opus 4.8 takes neither sampling parameters nor prefill: %v", at[0], m.Features)
 		}
+		if !m.Has(catalog.LateSystem) && at[0] != "openrouter" {
+			t.Errorf("%s: Opus 4.8 takes system text between the turns: %v", at[0], m.Features)
+		}
 	}
 	for _, at := range [][2]string{
 		{"anthropic", "claude-sonnet-4-5"}, {"bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0"}, {"vertex", "claude-sonnet-4-5"},
@@ -39,6 +42,9 @@ func TestAModelIsSteeredAlikeEverywhere(t *testing.T) {
 		m := fact(t, at[0], at[1])
 		if b := m.Thinking.Budget; b == nil || b.Least != 1024 || !m.Has(catalog.Sampling) || !m.Has(catalog.Prefill) || m.Has(catalog.Adaptive) {
 			t.Errorf("%s: Sonnet 4.5 has %+v, %v", at[0], m.Thinking, m.Features)
+		}
+		if !m.Has(catalog.OneSampling) || m.Has(catalog.LateSystem) {
+			t.Errorf("%s: Sonnet 4.5 takes temperature or top_p, and no system text between the turns: %v", at[0], m.Features)
 		}
 		if m.Cache.Writes != catalog.CacheMarked {
 			t.Errorf("%s: the cache of Sonnet 4.5 is written %q", at[0], m.Cache.Writes)

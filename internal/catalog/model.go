@@ -57,6 +57,8 @@ const (
 	// SamplingAtRest: takes them only where it is told not to think (GPT-5.1 and on,
 	// effort none); otherwise they are refused.
 	SamplingAtRest Feature = "sampling_at_rest"
+	OneSampling    Feature = "one_sampling"   // takes temperature or top_p, not both (Claude from Opus 4.1 on)
+	LateSystem     Feature = "late_system"    // takes system text between the turns (Claude from Opus 4.8 on)
 	Prefill        Feature = "prefill"        // goes on from an assistant message at the end
 	ResponsesOnly  Feature = "responses_only" // not to be had by Chat Completions
 	// ChatToolsAtRest: by Chat Completions it calls functions only where it is told not
@@ -70,7 +72,7 @@ const (
 )
 
 var features = []Feature{
-	Vision, Documents, Audio, AudioOut, Video, Tools, Schema, Reasoning, Adaptive, Sampling, SamplingAtRest, Prefill,
+	Vision, Documents, Audio, AudioOut, Video, Tools, Schema, Reasoning, Adaptive, Sampling, SamplingAtRest, OneSampling, LateSystem, Prefill,
 	ResponsesOnly, ChatToolsAtRest, NoForcedTools, Embeddings, Shortens,
 }
 

@@ -112,7 +112,7 @@ func (m *messagesTalker) direct(ctx context.Context, stream bool, p *anthropic.M
 		}
 	}
 	if st.Err() == nil && got.StopReason == "" {
-		return got, errors.New("the stream has no end")
+		return got, errNoEnd
 	}
 	return got, st.Err()
 }

@@ -200,7 +200,7 @@ func (c *converseTalker) stream(ctx context.Context) (got conversed, err error) 
 		return got, err
 	}
 	if got.u == nil || got.stop == "" {
-		return got, errors.New("the stream has no end")
+		return got, errNoEnd
 	}
 	return got, nil
 }
@@ -311,12 +311,7 @@ func invokeStream(ctx context.Context, c *bedrockruntime.Client, id string, body
 		return got, err
 	}
 	if got.StopReason == "" {
-		return got, errors.New("the stream has no end")
+		return got, errNoEnd
 	}
 	return got, nil
-}
-
-func awsErrorOf(err error) (e *awshttp.ResponseError, ok bool) {
-	ok = errors.As(err, &e)
-	return e, ok
 }

@@ -1,7 +1,6 @@
 package matrix
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,8 +26,8 @@ type cell struct {
 	lossy  string // what the answers say was lost without changing their meaning
 }
 
-// patience is more than any cell takes.
-const patience = 20 * time.Second
+// patience is more than all of it takes.
+const patience = time.Minute
 
 // talk is a new conversation.
 func (c *cell) talk(k wish) (talker, error) {
@@ -39,9 +38,7 @@ func (c *cell) talk(k wish) (talker, error) {
 // request was made, and every token is told.
 func (c *cell) say(to talker, in input) (said, error) {
 	asked, logged := c.sent.requests(), len(c.lane.cloud.Log().Lines())
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	got, err := to.say(ctx, c.stream, in)
+	got, err := to.say(c.w.ctx, c.stream, in)
 	if n := c.sent.requests() - asked; n != 1 {
 		err = errors.Join(err, fmt.Errorf("the SDK sent %d requests", n))
 	}

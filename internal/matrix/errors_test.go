@@ -1,7 +1,6 @@
 package matrix
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -54,7 +53,9 @@ func own(l *lane, cell, row string, providers, models *strings.Builder) {
 	}
 }
 
-func modelOf(cell string, x *trouble) string { return cell + "-" + strings.ReplaceAll(x.name, " ", "-") }
+func modelOf(cell string, x *trouble) string {
+	return cell + "-" + strings.ReplaceAll(x.name, " ", "-")
+}
 
 // TestTrouble: what goes wrong upstream reaches each SDK as an error of its own kind,
 // and no SDK asks again where that is useless or would pay twice.
@@ -118,9 +119,7 @@ func (x *trouble) befall(w *world, l *lane, c *client, stream bool) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	defer cancel()
-	got, err := to.say(ctx, stream, input{text: "Somebody asks " + model + ": the quick brown fox jumps over the lazy dog, and does it again and again."})
+	got, err := to.say(w.ctx, stream, input{text: "Somebody asks " + model + ": the quick brown fox jumps over the lazy dog, and does it again and again."})
 	n := sent.requests()
 	switch {
 	case x.mends && c.retries:
@@ -130,16 +129,18 @@ func (x *trouble) befall(w *world, l *lane, c *client, stream bool) error {
 		return want(strings.Contains(got.text, "lazy dog"), got)
 	case err == nil:
 		return fmt.Errorf("nothing is raised; the answer is %+v", got)
-	case ctx.Err() != nil:
+	case w.ctx.Err() != nil:
 		return fmt.Errorf("it hangs: %w", err)
 	case x.sent > 0 && n != x.sent:
 		return fmt.Errorf("the SDK sent %d requests for %w", n, err)
+	case errors.Is(err, errNoEnd):
+		return errors.New("the SDK takes it for an end")
 	case x.streamed:
 		return nil // an error in mid-stream has no status
 	}
 	status, message := to.status(err)
 	expected := x.status
-	if _, isAWS := awsErrorOf(err); isAWS && x.awsIs != 0 {
+	if c.aws && x.awsIs != 0 {
 		expected = x.awsIs
 	}
 	if message == "" || expected != 0 && status != expected || status < http.StatusBadRequest {

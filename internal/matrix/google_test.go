@@ -131,7 +131,7 @@ func (c *geminiTalker) say(ctx context.Context, stream bool, in input) (said, er
 			take(got)
 		}
 		if out.stop == "" {
-			return said{}, errors.New("the stream has no end")
+			return said{}, errNoEnd
 		}
 	} else {
 		got, err := c.c.Models.GenerateContent(ctx, c.model, c.contents, &c.config)

@@ -57,6 +57,8 @@ func TestMatrix(t *testing.T) {
 		wg.Go(func() { l.run(w, rs) })
 	}
 	wg.Wait()
+	w.tryCount(t, rs, testing.Short())
+	w.tryEmbed(t, rs)
 	t.Log("\n" + rs.text(w))
 	for i := range clients {
 		for j := range features {
@@ -81,6 +83,11 @@ func (l *lane) run(w *world, rs *results) {
 			}
 			for _, stream := range []bool{false, true} {
 				rs.set(f.name, c, l, stream, try(w, l, c, f, stream))
+			}
+		}
+		if c := &clients[i]; c.whole && l.maker != "" && !testing.Short() {
+			for _, stream := range []bool{false, true} {
+				rs.set(elsewhereName, c, l, stream, w.tryElsewhere(l, c, stream))
 			}
 		}
 	}

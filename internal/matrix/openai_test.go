@@ -265,7 +265,7 @@ func (c *responsesTalker) stream(ctx context.Context) (got responses.Response, e
 	case st.Err() != nil:
 		return got, st.Err()
 	case got.ID == "":
-		return got, errors.New("the stream has no end")
+		return got, errNoEnd
 	case text != got.OutputText():
 		return got, errors.New("the deltas are not the text: " + text)
 	}

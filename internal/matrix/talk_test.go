@@ -3,6 +3,7 @@ package matrix
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 
 	"github.com/skein-run/skein/internal/llm"
 )
@@ -65,7 +66,13 @@ type client struct {
 	retries bool
 	// thinks: answers hold thinking.
 	thinks bool
+	// aws: errors are told as AWS does.
+	aws bool
 }
+
+// errNoEnd is what a talker says of a stream that ended without its end, where its SDK
+// says nothing.
+var errNoEnd = errors.New("the stream has no end")
 
 const (
 	noMarks = "the format has no cache marks"
@@ -79,11 +86,11 @@ var clients = []client{
 		silent: map[string]string{"cache": noMarks, "stop": "the format has no stop sequences", "seed": noSeed, "n": oneOnly}},
 	{name: "openai azure", format: llm.Chat, make: newAzure, retries: true},
 	{name: "anthropic", format: llm.Messages, whole: true, make: newMessages, retries: true, thinks: true, silent: map[string]string{"seed": noSeed, "n": oneOnly}},
-	{name: "anthropic bedrock", format: llm.Messages, make: newBedrockMessages, retries: true, thinks: true},
+	{name: "anthropic bedrock", format: llm.Messages, make: newBedrockMessages, retries: true, thinks: true, aws: true},
 	{name: "anthropic vertex", format: llm.Messages, make: newVertexMessages, retries: true, thinks: true},
-	{name: "aws converse", format: llm.Converse, whole: true, make: newConverse, retries: true, thinks: true, silent: map[string]string{"seed": noSeed, "n": oneOnly}},
-	{name: "aws converse bearer", format: llm.Converse, make: newBearerConverse, retries: true, thinks: true},
-	{name: "aws invoke", format: llm.Messages, whole: true, make: newInvoke, retries: true, thinks: true, silent: map[string]string{"seed": noSeed, "n": oneOnly}},
+	{name: "aws converse", format: llm.Converse, whole: true, make: newConverse, retries: true, thinks: true, aws: true, silent: map[string]string{"seed": noSeed, "n": oneOnly}},
+	{name: "aws converse bearer", format: llm.Converse, make: newBearerConverse, retries: true, thinks: true, aws: true},
+	{name: "aws invoke", format: llm.Messages, whole: true, make: newInvoke, retries: true, thinks: true, aws: true, silent: map[string]string{"seed": noSeed, "n": oneOnly}},
 	{name: "genai gemini", format: llm.Gemini, whole: true, make: newGemini, thinks: true, silent: map[string]string{"cache": noMarks}},
 	{name: "genai vertex", format: llm.Gemini, whole: true, make: newVertexGemini, thinks: true, silent: map[string]string{"cache": noMarks}},
 }

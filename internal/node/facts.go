@@ -31,6 +31,8 @@ func spellingOf(m *catalog.Model, maker string) wire.Model {
 		Known: true, Thinks: m.Has(catalog.Reasoning), Efforts: m.Thinking.Efforts, Adaptive: m.Has(catalog.Adaptive), Switch: m.Thinking.Switch,
 		NoSampling:     !m.Has(catalog.Sampling) && !m.Has(catalog.SamplingAtRest),
 		SamplingAtRest: m.Has(catalog.SamplingAtRest),
+		OneSampling:    m.Has(catalog.OneSampling),
+		NoLateSystem:   maker == "anthropic" && !m.Has(catalog.LateSystem),
 		NoPrefill:      maker == "anthropic" && !m.Has(catalog.Prefill),
 	}
 	if b := m.Thinking.Budget; b != nil {

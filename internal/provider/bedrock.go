@@ -32,8 +32,8 @@ var bedrock = &Kind{
 		{Format: llm.Converse, Path: "/model/{model}/converse", Stream: "/model/{model}/converse-stream", Not: []string{"*embed*"}},
 		{Format: llm.TitanEmbed, dialect: "bedrock-embed", Path: "/model/{model}/invoke", Upstreams: []string{"*amazon.titan-embed*"}, Headers: invokeHeaders},
 		{Format: llm.CohereEmbed, dialect: "bedrock-embed", Path: "/model/{model}/invoke", Upstreams: []string{"*cohere.embed*"}, Headers: invokeHeaders},
-		// Tokens are counted for a model itself, not for a profile that spreads it over regions.
-		{Format: llm.ConverseCount, Path: "/model/{base}/count-tokens", Not: []string{"*embed*"}},
+		// Tokens are counted for Claude alone, and for a model itself, not for a profile that spreads it over regions.
+		{Format: llm.ConverseCount, Path: "/model/{base}/count-tokens", Upstreams: []string{"*anthropic.claude*"}},
 	},
 	Domains: []string{"amazonaws.com", "amazonaws.com.cn", "api.aws"},
 	Lists:   listBedrock,

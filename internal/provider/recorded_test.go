@@ -25,6 +25,7 @@ var elsewhere = []struct{ provider, path, why string }{
 	{"azure", `^/models/chat/completions`, "the older API of Foundry's models; the v1 API serves them, too"},
 	{"azure", `^//`, "a client's mistake that the service forgives"},
 	{"bedrock", `/us\.[^/]*/count-tokens$`, "refused there: tokens are counted for a model, not for its profile"},
+	{"bedrock", `/does-not-exist[^/]*/count-tokens$`, "no model"},
 	{"bedrock", `^(/openai)?/v1/`, "Bedrock Mantle, at another host"},
 	{"deepseek", `^/(beta|v1)/`, "other addresses of the same"},
 	{"huggingface", `^/(together|nebius|novita)/`, "one of the providers behind the router, by name"},

@@ -122,7 +122,7 @@ func (t *LossTable) extraFate(holder string, e *llm.Extra) Fate {
 	if f, ok := fateIn(t.Extras, holder, e); ok {
 		return f
 	}
-	if f, ok := fateIn(own[e.Format], holder, e); ok {
+	if f, ok := ownRows.fate(holder, e); ok {
 		return f
 	}
 	return Fate{Semantic, "known to " + string(e.Format) + " only"}
@@ -135,12 +135,17 @@ func fateIn(rows []ExtraFate, holder string, e *llm.Extra) (Fate, bool) {
 		if row.From != e.Format || row.Holder != holder || !row.covers(e.Path) {
 			continue
 		}
-		if len(row.Neutral) > 0 && slices.Contains(row.Neutral, compact(e.Value)) {
-			return Fate{Class: Neutral}, true
-		}
-		return row.Fate, true
+		return row.of(e), true
 	}
 	return Fate{}, false
+}
+
+// of is what becomes of a member with its value.
+func (row *ExtraFate) of(e *llm.Extra) Fate {
+	if len(row.Neutral) > 0 && slices.Contains(row.Neutral, compact(e.Value)) {
+		return Fate{Class: Neutral}
+	}
+	return row.Fate
 }
 
 func (row *ExtraFate) covers(path string) bool {

@@ -23,6 +23,7 @@ type Model struct {
 	Switch                  bool // thinking can be told to be on or off
 	NoSampling              bool // it refuses temperature, top_p and top_k
 	SamplingAtRest          bool // it takes them only where it is told not to think
+	OneSampling             bool // it refuses temperature and top_p together
 	NoPrefill               bool // it refuses a history that ends with the assistant
 	NoLateSystem            bool // it refuses system text between the turns (messages)
 }
@@ -125,6 +126,11 @@ func (m *Model) Samples(r *llm.Request) bool {
 	return !m.NoSampling
 }
 
+// TakesTopP reports whether a request's top_p may be sent beside what else it says.
+func (m *Model) TakesTopP(r *llm.Request) bool {
+	return m.Samples(r) && !(m.Known && m.OneSampling && r.Temperature != "" && r.TopP != "")
+}
+
 // resting: the request says in so many words that the model is not to think.
 func resting(r *llm.Request) bool {
 	return r.Reasoning.Effort == "none" || r.Reasoning.Enabled != nil && !*r.Reasoning.Enabled
@@ -136,16 +142,22 @@ func (m *Model) Losses(r *llm.Request) (out []Loss) {
 		return nil
 	}
 	if !m.Samples(r) {
-		const note = "the model refuses sampling settings"
+		// No model of its kind could hold to them, so nothing is lost that another target would keep.
+		note := "this model takes no sampling parameters"
+		if m.SamplingAtRest {
+			note += " while it thinks"
+		}
 		if r.Temperature != "" && number(r.Temperature) != 1 {
-			out = append(out, Loss{"temperature", Semantic, note})
+			out = append(out, Loss{"temperature", Advisory, note})
 		}
 		if r.TopP != "" && number(r.TopP) != 1 {
-			out = append(out, Loss{"top_p", Semantic, note})
+			out = append(out, Loss{"top_p", Advisory, note})
 		}
 		if r.TopK != "" {
-			out = append(out, Loss{"top_k", Semantic, note})
+			out = append(out, Loss{"top_k", Advisory, note})
 		}
+	} else if !m.TakesTopP(r) && number(r.TopP) != 1 {
+		out = append(out, Loss{"top_p", Advisory, "this model takes temperature or top_p, not both"})
 	}
 	if m.NoPrefill && EndsWithAssistant(r) {
 		out = append(out, Loss{"prefill", Semantic, "the model refuses a history that ends with the assistant"})
@@ -171,9 +183,14 @@ func LossesAt(table *LossTable, r *llm.Request, t *Target) []Loss {
 	}
 	out = t.Dialect.Lost(r, table.Format, out)
 	for _, l := range t.Model.Losses(r) {
+		if slices.Contains(sampling, l.Field) { // whether the format has a member for it does not count then
+			out = slices.DeleteFunc(out, func(o Loss) bool { return o.Field == l.Field || o.Field == l.Field+">1" })
+		}
 		if !slices.ContainsFunc(out, func(o Loss) bool { return o.Field == l.Field && o.Class == Semantic }) {
 			out = append(out, l)
 		}
 	}
 	return out
 }
+
+var sampling = []string{"temperature", "top_p", "top_k"}

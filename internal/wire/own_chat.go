@@ -36,6 +36,8 @@ var ownChat = rowsOf(
 	chatOwn("messages", Advisory, "a mark at the message; put it on a part", "cache_control"),
 	chatOwn("messages", Neutral, "of an earlier answer's envelope",
 		"provider_metadata", "provider_specific_fields", "native_finish_reason", "executed_tools", "channel", "id", "object", "index", "finish_reason"),
+	chatOwn("messages", Neutral, "put there by OpenAI's library, which read it out of the content", "parsed"),
+	chatOwn("parts", Neutral, "put there by OpenAI's library, which read them out of the arguments", "function.parsed_arguments"),
 	chatOwn("parts", Neutral, "a place in a stream", "index"),
 	chatOwn("parts", Advisory, "a cache hint", "prompt_cache_breakpoint"),
 	chatOwn("parts", Advisory, "only thinking that its maker signed is taken back", "thinking"),

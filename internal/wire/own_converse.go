@@ -28,6 +28,7 @@ var ownConverse = rowsOf(
 	converseOwn("parts", Neutral, "the text of it is the same", "json"),
 	converseOwn("parts", Neutral, "of an earlier answer's envelope", "type"),
 	converseOwn("parts", Neutral, "a result that is no failure", "toolResult.status"),
+	converseOwn("parts", Neutral, "an ordinary call and its result", "toolUse.type", "toolResult.type"),
 	converseBut("parts", "document.citations", Semantic, "sources are not cited", `{"enabled":false}`),
 	converseOwn("parts", Advisory, "a document's context for its reader", "document.context"),
 	converseOwn("parts", Neutral, "the pieces of an earlier answer", "citationsContent.content", "citationsContent.citations"),

@@ -20,7 +20,7 @@ var ownGemini = rowsOf(
 		"generationConfig.responseSchema", "generationConfig.responseJsonSchema", "generationConfig._responseJsonSchema"),
 	geminiOwn("tools", Carried, "", "parameters", "parametersJsonSchema"),
 	geminiBut("", "generationConfig.responseMimeType", Semantic, "a form of output that only its provider has", `"application/json"`, `"text/plain"`, `""`),
-	geminiBut("", "toolConfig.functionCallingConfig.mode", Semantic, "arguments are not held to their schemas",
+	geminiBut("", "toolConfig.functionCallingConfig.mode", Advisory, "arguments are held to their schemas where those are of the strict kind",
 		`"AUTO"`, `"ANY"`, `"NONE"`, `"auto"`, `"any"`, `"none"`, `"MODE_UNSPECIFIED"`, `0`, `1`, `2`, `3`),
 	geminiBut("", "toolConfig.functionCallingConfig.allowedFunctionNames", Semantic, "a choice among some of the tools", `[]`),
 	geminiBut("", "toolConfig.functionCallingConfig.streamFunctionCallArguments", Advisory, "arguments stream as they come", `false`),

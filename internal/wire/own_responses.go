@@ -21,6 +21,7 @@ var ownResponses = rowsOf(
 	responsesOwn("", Semantic, "an earlier answer that its provider keeps", "previous_response_id"),
 	responsesOwn("", Semantic, "a conversation that its provider keeps", "conversation"),
 	responsesOwn("", Semantic, "a prompt that its provider keeps", "prompt"),
+	responsesOwn("", Semantic, "an item that only its provider keeps: a client that sets store to false sends it whole; in the Vercel AI SDK that is providerOptions.openai.store", "input.item_reference"),
 	responsesBut("", "background", Semantic, "the answer is fetched later", `false`),
 
 	responsesOwn("", Emulated, "only the tools that are allowed are shown", "tool_choice.allowed_tools"),

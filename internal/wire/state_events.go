@@ -10,8 +10,14 @@ import (
 // writer whose format has a place for state on thinking only sends its events
 // through it. The zero value is ready; one for each stream.
 type Carrying struct {
-	shift int // how many blocks were put in
+	// NotLast: the format's answers never end in thinking, and clients look at the last
+	// block for what was said. State that would be the last thing is not told.
+	NotLast bool
+
+	shift int // how many blocks were put in, less those left out
 	kept  llm.Part
+	held  bool       // the open block is not told of: it has state and, so far, nothing else
+	late  []llm.Part // carriers that wait for a block to stand before
 	out   []llm.Event
 	did   bool
 }
@@ -43,12 +49,17 @@ func needsCarrier(e llm.Event) bool {
 func (c *Carrying) add(e llm.Event) {
 	switch e.Kind {
 	case llm.BlockStart:
-		if onOther(&e.Part) {
-			c.carry(Carrier, e.Index, e.Part.Signature, e.Part.Maker)
-			e.Part.Signature, e.Part.Maker = "", ""
-		}
 		c.kept = e.Part
+		if c.held = c.NotLast && onOther(&e.Part) && e.Part.Kind == llm.Text && e.Part.Text == ""; c.held {
+			return
+		}
+		c.start(e)
+		return
 	case llm.Delta:
+		if c.held && (e.Text != "" || e.Citation != nil) {
+			c.held = false
+			c.start(llm.Event{Kind: llm.BlockStart, Index: e.Index, Part: c.kept})
+		}
 		if c.kept.Kind != llm.Thinking && e.Signature != "" {
 			c.kept.Signature += e.Signature
 			c.kept.Maker = e.Maker
@@ -56,25 +67,48 @@ func (c *Carrying) add(e llm.Event) {
 				return
 			}
 		}
+		e.Index += c.shift
 	case llm.BlockStop:
 		e.Index += c.shift
-		c.out = append(c.out, e)
-		if onOther(&c.kept) {
-			c.carry(CarrierText, e.Index-c.shift+1, c.kept.Signature, c.kept.Maker)
+		if c.held {
+			c.shift--
+		} else {
+			c.out = append(c.out, e)
 		}
-		c.kept = llm.Part{}
+		if onOther(&c.kept) {
+			c.late = append(c.late, carrier(CarrierText, c.kept.Signature, c.kept.Maker))
+		}
+		if c.kept, c.held = (llm.Part{}), false; !c.NotLast {
+			c.tell(e.Index - c.shift + 1)
+		}
 		return
-	}
-	if e.Kind == llm.Delta || e.Kind == llm.BlockStart {
-		e.Index += c.shift
 	}
 	c.out = append(c.out, e)
 }
 
-func (c *Carrying) carry(name string, index int, state string, maker llm.Maker) {
+// start tells of a block, and before it of what waited for one.
+func (c *Carrying) start(e llm.Event) {
+	c.tell(e.Index)
+	if onOther(&e.Part) {
+		c.put(e.Index, carrier(Carrier, e.Part.Signature, e.Part.Maker))
+		e.Part.Signature, e.Part.Maker = "", ""
+	}
+	c.kept = e.Part
+	e.Index += c.shift
+	c.out = append(c.out, e)
+}
+
+func (c *Carrying) tell(index int) {
+	for _, p := range c.late {
+		c.put(index, p)
+	}
+	c.late = c.late[:0]
+}
+
+func (c *Carrying) put(index int, p llm.Part) {
 	at := index + c.shift
 	c.out = append(c.out,
-		llm.Event{Kind: llm.BlockStart, Index: at, Part: carrier(name, state, maker)},
+		llm.Event{Kind: llm.BlockStart, Index: at, Part: p},
 		llm.Event{Kind: llm.BlockStop, Index: at})
 	c.shift++
 }

@@ -119,3 +119,66 @@ func TestAStreamsStateGoesIntoCarriers(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAnswerEndsInWhatWasSaid(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := parts(t)
+		var events []llm.Event
+		late := map[int]bool{}
+		for i, p := range all {
+			start := p
+			start.Text = ""
+			if p.Signature != "" && p.Text != "" && rapid.Bool().Draw(t, "late") {
+				start.Signature, start.Maker = "", ""
+				late[i] = p.Kind != llm.Thinking
+			}
+			events = append(events, llm.Event{Kind: llm.BlockStart, Index: i, Part: start})
+			if p.Text != "" {
+				events = append(events, llm.Event{Kind: llm.Delta, Index: i, Text: p.Text})
+			}
+			if start.Signature != p.Signature {
+				events = append(events, llm.Event{Kind: llm.Delta, Index: i, Signature: p.Signature, Maker: p.Maker})
+			}
+			events = append(events, llm.Event{Kind: llm.BlockStop, Index: i})
+		}
+		c := wire.Carrying{NotLast: true}
+		var a llm.Assembler
+		next := 0
+		for len(events) > 0 {
+			n := rapid.IntRange(1, len(events)).Draw(t, "read")
+			for _, e := range c.Events(events[:n]) {
+				if e.Kind == llm.BlockStart {
+					if e.Index != next {
+						t.Fatalf("block %d follows block %d", e.Index, next-1)
+					}
+					next++
+				} else if e.Index != next-1 {
+					t.Fatalf("a %v of block %d in block %d", e.Kind, e.Index, next-1)
+				}
+				a.Add(e)
+			}
+			events = events[n:]
+		}
+		got := a.Response().Parts
+		if n := len(got); n > 0 && wire.IsCarrier(&got[n-1]) {
+			t.Fatalf("the answer ends in %+v", got[n-1])
+		}
+		told, want := false, 0 // from the end: a block is told, and so is the state before it
+		for i := len(all) - 1; i >= 0; i-- {
+			p := &all[i]
+			alone := p.Kind == llm.Text && p.Text == ""
+			if p.Signature != "" && (told || !alone && !late[i]) {
+				want++
+			}
+			told = told || !alone
+		}
+		for i := range got {
+			if got[i].Signature != "" {
+				want--
+			}
+		}
+		if want != 0 {
+			t.Fatalf("%d pieces of state are missing in %+v of %+v", want, got, all)
+		}
+	})
+}

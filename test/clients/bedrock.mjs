@@ -23,6 +23,12 @@ async function final(modelId, messages, more = {}) {
     if (delta) {
       const block = (blocks[delta.contentBlockIndex] ??= {});
       if (delta.delta.text) block.text = (block.text ?? "") + delta.delta.text;
+      const { text, signature } = delta.delta.reasoningContent ?? {};
+      if (text || signature) {
+        const thought = ((block.reasoningContent ??= {}).reasoningText ??= { text: "" });
+        thought.text += text ?? "";
+        if (signature) thought.signature = signature;
+      }
       if (delta.delta.toolUse) block.toolUse.input += delta.delta.toolUse.input;
     }
     if (messageStop) out.stopReason = messageStop.stopReason;

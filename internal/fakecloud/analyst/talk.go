@@ -40,7 +40,7 @@ func (v *view) fresh() []string {
 	for _, t := range v.req.Turns {
 		for _, p := range t.Parts {
 			switch {
-			case p.Kind == Text && t.Role == User:
+			case p.spoken() && t.Role == User:
 				out = nil
 			case p.Kind == Result:
 				text := strings.TrimSpace(p.Text)

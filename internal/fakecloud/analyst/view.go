@@ -178,7 +178,7 @@ var companyPatterns = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)\bfilings? of ([^\s,;:][^,;:\n]*)`),
 	regexp.MustCompile(`(?i)\b(?:judge|analy[sz]e|assess) ([^\s,;:][^,;:\n]*?) as (?:a|an|the) `),
 	regexp.MustCompile(`(?im)^\s*company\s*[:=]\s*(\S[^,;\n]*)`),
-	regexp.MustCompile(`(?i)\b(?:judge|analy[sz]e|assess) ((?:[A-Z][\w.&'-]*)(?: [A-Z][\w.&'-]*)*)`),
+	regexp.MustCompile(`\b(?i:judge|analy[sz]e|assess) ((?:[A-Z][\w.&'-]*)(?: [A-Z][\w.&'-]*)*)`),
 }
 
 // companyIn is the company that a goal is about.
@@ -252,10 +252,16 @@ func (v *view) lastUser() string {
 			continue
 		}
 		for _, p := range slices.Backward(t.Parts) {
-			if p.Kind == Text {
+			if p.spoken() {
 				return p.Text
 			}
 		}
 	}
 	return ""
+}
+
+// spoken reports whether a part of a user's turn is what a person said, and not what a
+// client tells the model beside it.
+func (p Part) spoken() bool {
+	return p.Kind == Text && !strings.HasPrefix(strings.TrimSpace(p.Text), "<system-reminder>")
 }

@@ -54,7 +54,7 @@ var erase = map[string]func(r *llm.Request){
 	},
 	"parallel_tool_calls=false": func(r *llm.Request) {
 		r.ParallelTools = nil
-		dropText(func(s string) bool { return s == "Call at most one function in a turn." })(r)
+		dropText(func(s string) bool { return strings.HasPrefix(s, "Call at most one ") })(r)
 	},
 	"reasoning.adaptive": func(r *llm.Request) { r.Reasoning = llm.Reasoning{} },
 	"service_tier=auto":  func(r *llm.Request) { r.ServiceTier = "" },
@@ -224,7 +224,7 @@ func laterSystem(r *llm.Request, i int) bool {
 		}
 	}
 	for j := range m.Parts { // and what it became
-		if strings.HasPrefix(m.Parts[j].Text, "<system>") {
+		if strings.HasPrefix(m.Parts[j].Text, "<system-reminder>") {
 			m.Parts = append(m.Parts[:j:j], m.Parts[j+1:]...)
 			return len(m.Parts) == 0
 		}

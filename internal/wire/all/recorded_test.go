@@ -38,9 +38,9 @@ func TestRecordedStreamsAreTheSameAnswerInEveryFormat(t *testing.T) {
 			}
 			var a llm.Assembler
 			a.Add(in.Events...)
-			want := answer(a.Response())
+			whole := a.Response()
 			for _, to := range others(from.Format()) {
-				what := streamDiffers(to, in.Events, &want)
+				what := streamDiffers(to, in.Events, whole)
 				if what != "" {
 					f.add(t, from.Format(), to.Format(), x.ID, what)
 				}
@@ -60,7 +60,7 @@ func streamDiffers(to wire.Codec, events []llm.Event, want *llm.Response) string
 	}
 	var b llm.Assembler
 	b.Add(back.Events...)
-	return differences(*want, answer(b.Response()))
+	return differences(answerIn(to.Format(), want), answerIn(to.Format(), b.Response()))
 }
 
 // TestRecordedAnswersAreTheSameInEveryFormat does so for unstreamed ones.
@@ -72,9 +72,8 @@ func TestRecordedAnswersAreTheSameInEveryFormat(t *testing.T) {
 			if err != nil || x.Response.Status != 200 {
 				continue
 			}
-			want := answer(r)
 			for _, to := range others(from.Format()) {
-				what := answerDiffers(to, r, &want)
+				what := answerDiffers(to, r)
 				if what != "" {
 					f.add(t, from.Format(), to.Format(), x.ID, what)
 				}
@@ -86,13 +85,13 @@ func TestRecordedAnswersAreTheSameInEveryFormat(t *testing.T) {
 	n.log(t, "answers")
 }
 
-func answerDiffers(to wire.Codec, r, want *llm.Response) string {
+func answerDiffers(to wire.Codec, r *llm.Response) string {
 	body := to.EncodeResponse(r, &wire.Answer{ID: "x", Model: "smart"})
 	r2, err := to.DecodeResponse(body, nil)
 	if err != nil {
 		return fmt.Sprintf("%v in %.300s", err, body)
 	}
-	return differences(*want, answer(r2))
+	return differences(answerIn(to.Format(), r), answerIn(to.Format(), r2))
 }
 
 // TestSourcesOfRecordedAnswersHaveTheirAddressInEveryFormat, where both can tell

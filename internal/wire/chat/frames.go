@@ -225,6 +225,7 @@ func (s *scan) choices(c *raw.Cursor, v *stream.Verdict) (n int) {
 func (s *scan) choice(c *raw.Cursor, v *stream.Verdict) {
 	index, reason, stopped := int64(0), []byte(nil), false
 	var d *delta
+	seen := false // a second delta is none, however the chunk is read
 	for c.Object(); ; {
 		key, ok := c.Key()
 		if !ok {
@@ -235,8 +236,9 @@ func (s *scan) choice(c *raw.Cursor, v *stream.Verdict) {
 			index = count(c)
 		case "delta":
 			switch {
-			case c.Kind() != '{':
+			case c.Kind() != '{' || seen:
 				c.Skip()
+				continue
 			case s.out == nil:
 				s.pass(c, v)
 			default:
@@ -244,6 +246,7 @@ func (s *scan) choice(c *raw.Cursor, v *stream.Verdict) {
 				*d = delta{}
 				s.delta(c, d, v)
 			}
+			seen = true
 		case "finish_reason":
 			if c.Kind() == '"' {
 				reason = c.Bytes()

@@ -70,7 +70,9 @@ func (e *encoder) request() {
 	e.cap()
 	if r.From == llm.Chat || e.t.Model.Samples(r) {
 		b.PutNumber("temperature", r.Temperature)
-		b.PutNumber("top_p", r.TopP)
+		if r.From == llm.Chat || e.t.Model.TakesTopP(r) {
+			b.PutNumber("top_p", r.TopP)
+		}
 	}
 	if e.takes("presence_penalty") {
 		b.PutNumber("presence_penalty", r.Penalties.Presence)

@@ -114,9 +114,11 @@ func (d *decoder) toolUse(p *llm.Part) bool {
 			p.Name = c.TextIf()
 		case "input":
 			p.Arguments = bytes.Clone(c.Raw())
-		case "type": // a tool that the service runs
-			server = true
-			c.Skip()
+		case "type": // answers say tool_use of ordinary calls
+			if at := *c; at.TextIf() == "server_tool_use" {
+				server = true // a tool that the service runs
+			}
+			p.Extra = raw.Keep(p.Extra, format, "toolUse.", key, c)
 		default:
 			p.Extra = raw.Keep(p.Extra, format, "toolUse.", key, c)
 		}
@@ -146,9 +148,11 @@ func (d *decoder) toolResult(p *llm.Part) bool {
 				continue
 			}
 			p.Extra = raw.Keep(p.Extra, format, "toolResult.", key, c)
-		case "type":
-			server = true
-			c.Skip()
+		case "type": // of a service's own tool it is the name of what it gives
+			if at := *c; at.TextIf() != "tool_result" {
+				server = true
+			}
+			p.Extra = raw.Keep(p.Extra, format, "toolResult.", key, c)
 		default:
 			p.Extra = raw.Keep(p.Extra, format, "toolResult.", key, c)
 		}

@@ -134,12 +134,26 @@ func TestNoToolMayBeCalled(t *testing.T) {
 	}
 }
 
+func TestOneCallATurnIsSaidInTheMakersWordsOrAskedFor(t *testing.T) {
+	const asked = "Call at most one tool in a turn."
+	for _, x := range []struct{ model, choice, fields, chosen, system string }{
+		{claude, `"auto"`, `{"tool_choice":{"type":"auto","disable_parallel_tool_use":true}}`, "", ""},
+		{claude, `"required"`, "", `{"any":{}}`, asked},
+		{nova1, `"auto"`, "", `{"auto":{}}`, asked},
+		{nova1, `"none"`, "", "", ""},
+	} {
+		out, losses, err := encoded(t, chat.Codec{}, `{"model":"m","tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":`+x.choice+`,"parallel_tool_calls":false,"messages":[{"role":"user","content":"hi"}]}`, wire.Target{Upstream: x.model})
+		if err != nil || out.Get("additionalModelRequestFields").Raw != x.fields || out.Get("toolConfig.toolChoice").Raw != x.chosen || out.Get("system.0.text").String() != x.system || !strings.Contains(losses, "emulated parallel_tool_calls=false") {
+			t.Errorf("%s %s: %v %s %s", x.model, x.choice, err, out.Raw, losses)
+		}
+	}
+}
+
 func TestWhatOnlyBytesCanSayIsRefusedByAddress(t *testing.T) {
 	for body, field := range map[string]string{
-		`{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a.example/b.png"}}]}]}`:                  "image.url",
-		`{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/tiff;base64,AAAA"}}]}]}`:              "image",
-		`{"model":"m","n":2,"messages":[{"role":"user","content":"x"}]}`:                                                                             "n>1",
-		`{"model":"m","parallel_tool_calls":false,"tools":[{"type":"function","function":{"name":"f"}}],"messages":[{"role":"user","content":"x"}]}`: "parallel_tool_calls=false",
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a.example/b.png"}}]}]}`:     "image.url",
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/tiff;base64,AAAA"}}]}]}`: "image",
+		`{"model":"m","n":2,"messages":[{"role":"user","content":"x"}]}`:                                                                "n>1",
 	} {
 		_, _, err := encoded(t, chat.Codec{}, body, wire.Target{Upstream: claude})
 		if e, ok := err.(*llm.Error); !ok || e.Class != llm.Lossy || e.Param != field {

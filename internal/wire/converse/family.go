@@ -86,8 +86,8 @@ func makerOf(signature, model string) llm.Maker {
 	if f := familyOf(model); f.maker != "*" {
 		return f.maker
 	}
-	if anthropicState(signature) {
-		return llm.MakerAnthropic
+	if anthropicState(signature) || strings.HasPrefix(signature, "skein1.") {
+		return llm.MakerAnthropic // also of a wrapping that cannot be undone, so that it is wrapped once
 	}
 	return ""
 }

@@ -13,6 +13,7 @@ import (
 //
 //	anthropic  {"thinking":{"type":"enabled","budget_tokens":2048},"top_k":20}
 //	           {"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}
+//	           {"tool_choice":{"type":"auto","disable_parallel_tool_use":true}}
 //	amazon     {"reasoningConfig":{"type":"enabled","maxReasoningEffort":"low"},"inferenceConfig":{"topK":20}}
 //	openai     {"reasoning_effort":"medium"}
 //	qwen       {"reasoning_config":"high"}
@@ -42,6 +43,9 @@ func (e *encoder) fields() error {
 		default:
 			f.PutNumber(e.family.topK, r.TopK)
 		}
+	}
+	if e.oneCall() {
+		f.PutRaw("tool_choice", []byte(`{"type":"auto","disable_parallel_tool_use":true}`))
 	}
 	if e.family.name == anthropic {
 		flags, losses := wire.BetasAt(wire.CloudConverse, e.t.Betas)

@@ -214,6 +214,21 @@ func TestErrorsAreClassified(t *testing.T) {
 	}
 }
 
+// TestACallOfAnyTypeButAServersIsTheClients: answers name the type of ordinary calls.
+func TestACallOfAnyTypeButAServersIsTheClients(t *testing.T) {
+	for kind, want := range map[string]llm.PartKind{`,"type":"tool_use"`: llm.ToolCall, `,"type":"else"`: llm.ToolCall, ``: llm.ToolCall, `,"type":"server_tool_use"`: llm.Opaque} {
+		body := `{"output":{"message":{"role":"assistant","content":[{"toolUse":{"toolUseId":"t1","name":"f","input":{"a":1}` + kind + `}}]}},"stopReason":"tool_use","usage":{"inputTokens":1,"outputTokens":1,"totalTokens":2},"metrics":{"latencyMs":1}}`
+		r, err := converse.Codec{}.DecodeResponse([]byte(body), nil)
+		if err != nil || len(r.Parts) != 1 || r.Parts[0].Kind != want {
+			t.Errorf("%s: %v %+v", kind, err, r)
+			continue
+		}
+		if got := string(converse.Codec{}.EncodeResponse(r, nil)); !strings.Contains(got, `"input":{"a":1}`+kind+`}`) {
+			t.Errorf("%s: written again: %s", kind, got)
+		}
+	}
+}
+
 func TestAServersToolIsHandedOnWhole(t *testing.T) {
 	text := start +
 		event("contentBlockStart", `{"contentBlockIndex":0,"start":{"toolUse":{"name":"nova_grounding","toolUseId":"t","type":"server_tool_use"}}}`) +

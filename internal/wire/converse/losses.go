@@ -61,7 +61,7 @@ var Table = wire.LossTable{
 	Format: llm.Converse,
 	Fields: map[string]wire.Fate{
 		"system":                    carried(),
-		"system (later)":            emulated("as user text in <system> marks, at its place, so that the prefix stays"),
+		"system (later)":            emulated("as user text in <system-reminder> marks, at its place, so that the prefix stays"),
 		"developer":                 emulated("as system text"),
 		"assistant first":           emulated("a user turn before it says that the conversation begins"),
 		"tools (missing)":           emulated("named as tools"),
@@ -93,7 +93,7 @@ var Table = wire.LossTable{
 		"tools (server)":            semantic("run by their own provider"),
 		"tools.strict":              carried(),
 		"tool_choice":               carried(),
-		"parallel_tool_calls=false": semantic("no such member"),
+		"parallel_tool_calls=false": emulated("in the words of the model's maker, or asked for in the system text"),
 		"max_tokens":                carried(),
 		"temperature":               carried(),
 		"temperature>1":             semantic("at most 1 here"),

@@ -39,6 +39,10 @@ func (e *encoder) system() {
 		begin()
 		e.text("Answer with one JSON object and with nothing else: no explanation and no code fence.")
 	}
+	if e.one() && !e.oneCall() {
+		begin()
+		e.text("Call at most one tool in a turn.")
+	}
 	if !e.own && r.ToolChoice.Mode == llm.ToolNone && calls(r) {
 		begin() // the API wants to know the tools of the history
 		e.text("Call no tool in this answer.")
@@ -134,7 +138,7 @@ func (e *encoder) message(i int, m *llm.Message) {
 		if wrap {
 			if p.Kind == llm.Text {
 				e.turn(role)
-				e.text("<system>\n" + p.Text + "\n</system>")
+				e.text(wire.Reminder(p.Text))
 				e.says = true
 			}
 			continue

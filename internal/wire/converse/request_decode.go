@@ -149,6 +149,7 @@ func (d *decoder) metadata(key []byte) {
 
 func (d *decoder) message() (m llm.Message) {
 	c := &d.c
+	from := c.Pos()
 	for c.Object(); ; {
 		key, ok := c.Key()
 		if !ok {
@@ -168,6 +169,9 @@ func (d *decoder) message() (m llm.Message) {
 		default:
 			m.Extra = raw.Keep(m.Extra, format, "", key, c)
 		}
+	}
+	if m.Role == "" {
+		c.Fail(from, "want a role")
 	}
 	m.Parts = wire.JoinState(m.Parts)
 	return m

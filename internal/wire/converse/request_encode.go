@@ -125,7 +125,9 @@ func (e *encoder) config() {
 			t = "1" // the most there is
 		}
 		b.PutNumber("temperature", t)
-		b.PutNumber("topP", r.TopP)
+		if e.own || e.t.Model.TakesTopP(r) {
+			b.PutNumber("topP", r.TopP)
+		}
 	}
 	if len(r.Stop) > 0 {
 		b.Key("stopSequences")

@@ -57,7 +57,7 @@ func (e *encoder) tools() {
 	} else {
 		b.EndList()
 	}
-	if choice.Mode != "" {
+	if choice.Mode != "" && !(choice.Mode == llm.ToolAuto && e.oneCall()) {
 		b.Key("toolChoice")
 		b.Object()
 		switch choice.Mode {
@@ -75,6 +75,19 @@ func (e *encoder) tools() {
 	}
 	b.Extras(r.Extra, format, "toolConfig.")
 	b.EndObject()
+}
+
+// one reports whether the model is to call at most one tool a turn.
+func (e *encoder) one() bool {
+	p := e.r.ParallelTools
+	return !e.own && p != nil && !*p && len(e.r.Tools) > 0 && e.r.ToolChoice.Mode != llm.ToolNone
+}
+
+// oneCall reports whether it is held to that in its maker's words. The service refuses
+// them beside a choice of its own.
+func (e *encoder) oneCall() bool {
+	mode := e.r.ToolChoice.Mode
+	return e.one() && e.family.name == anthropic && (mode == "" || mode == llm.ToolAuto)
 }
 
 // writableTool reports whether a tool has a form here.

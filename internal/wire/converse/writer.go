@@ -133,6 +133,7 @@ func (w *writer) start(dst []byte, e *llm.Event) []byte {
 		b.Object()
 		b.PutString("toolUseId", callID(p.ID))
 		b.PutString("name", p.Name)
+		b.Extras(p.Extra, format, "toolUse.")
 		b.EndObject()
 		b.EndObject()
 		dst = w.finish(&b)

@@ -74,8 +74,11 @@ func (d *decoder) generation() {
 	}
 	switch {
 	case schema != nil && (mime == jsonType || mime == ""):
-		strict := true // the model is held to it
-		r.Output = llm.OutputFormat{Kind: llm.JSONSchema, Schema: jsonSchema(schema, googles), Strict: &strict}
+		r.Output = llm.OutputFormat{Kind: llm.JSONSchema, Schema: jsonSchema(schema, googles)}
+		if strict(r.Output.Schema) { // the model is held to it
+			yes := true
+			r.Output.Strict = &yes
+		}
 	case mime == jsonType:
 		r.Output.Kind = llm.JSONObject
 	}
@@ -213,8 +216,22 @@ func (d *decoder) choice() {
 	case "NONE":
 		r.ToolChoice.Mode = llm.ToolNone
 	}
+	if upper(mode) == "VALIDATED" {
+		d.validated()
+	}
 	if len(names) > 0 && (r.ToolChoice.Mode == llm.ToolNamed || d.all(names)) {
 		r.Extra[namesAt].Path = noteAllowed
+	}
+}
+
+// validated holds the arguments of functions to their schemas, where those are of the
+// kind to which others hold them, too.
+func (d *decoder) validated() {
+	for i := range d.r.Tools {
+		if t := &d.r.Tools[i]; t.From == "" && strict(t.Schema) {
+			yes := true
+			t.Strict = &yes
+		}
 	}
 }
 

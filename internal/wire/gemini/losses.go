@@ -20,7 +20,7 @@ var Table = wire.LossTable{Format: llm.Gemini, Fields: fates}
 
 var fates = map[string]wire.Fate{
 	"system":                    carried(),
-	"system (later)":            emulated("as user text in <system> marks, at its place, so that the prefix stays"),
+	"system (later)":            emulated("as user text in <system-reminder> marks, at its place, so that the prefix stays"),
 	"developer":                 emulated("as system text"),
 	"assistant first":           emulated("a user turn before it says that the conversation begins"),
 	"tools (missing)":           carried(),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/chat"
 	"github.com/skein-run/skein/internal/wire/gemini"
 )
 
@@ -245,6 +246,35 @@ func TestAChoiceAmongSomeToolsIsALossElsewhere(t *testing.T) {
 	}
 }
 
+// TestArgumentsAreHeldToTheirSchemasElsewhereToo, where another provider could: a
+// schema that leaves something open is not one of those.
+func TestArgumentsAreHeldToTheirSchemasElsewhereToo(t *testing.T) {
+	const inner = `"properties":{"a":{"type":"STRING"}},"required":["a"]`
+	for schema, want := range map[string]bool{
+		`{"type":"object",` + inner + `,"additionalProperties":false}`:                                                                           true,
+		`{"type":"object","properties":{"l":{"type":"array","items":{"type":["string","null"]}}},"required":["l"],"additionalProperties":false}`: true,
+		`{"type":"object",` + inner + `}`: false,
+		`{"type":"object","properties":{"a":{}},"required":["a"],"additionalProperties":false}`:                             false,
+		`{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}`:                               false,
+		`{"type":"object","properties":{"a":{"type":"string","format":"x"}},"required":["a"],"additionalProperties":false}`: false,
+		`{"type":"object","properties":{"o":{"type":"object"}},"required":["o"],"additionalProperties":false}`:              false,
+	} {
+		body := `{` + turn + `,"toolConfig":{"functionCallingConfig":{"mode":"VALIDATED"}},"tools":[{"functionDeclarations":[{"name":"f","parametersJsonSchema":` + schema + `}]}]}`
+		r, err := gemini.Codec{}.DecodeRequest([]byte(body), address)
+		if err != nil || (r.Tools[0].Strict != nil) != want {
+			t.Errorf("%s: %+v %v", schema, r.Tools, err)
+			continue
+		}
+		if again, _ := encoded(t, r, &wire.Target{}); !sameJSON(t, body, again) {
+			t.Errorf("%s became %s", body, again)
+		}
+		out, losses, err := chat.Codec{}.EncodeRequest(r, &wire.Target{})
+		if err != nil || strings.Contains(string(out), `"strict":true`) != want || len(losses) != 1 || losses[0].Class != wire.Advisory {
+			t.Errorf("%s: %s %v %v", schema, out, losses, err)
+		}
+	}
+}
+
 func TestResultsWithoutIDsAnswerTheCallOfTheirName(t *testing.T) {
 	body := `{"contents":[{"role":"user","parts":[{"text":"go"}]},` +
 		`{"role":"model","parts":[{"functionCall":{"name":"f","args":{}}},{"functionCall":{"name":"g"}}]},` +
@@ -409,7 +439,7 @@ func TestRequestsOfOtherFormats(t *testing.T) {
 	want := `{"generationConfig":{"temperature":0.70,"topP":0.9,"topK":5,"candidateCount":2,"maxOutputTokens":50,"stopSequences":["a","b","c","d","e"],"presencePenalty":1,"frequencyPenalty":-1,"seed":1,"responseModalities":["TEXT","AUDIO"]},` +
 		`"systemInstruction":{"parts":[{"text":"dev"}]},"contents":[{"role":"user","parts":[{"text":"(The conversation begins.)"}]},{"role":"model","parts":[{"text":"first"}]},` +
 		`{"role":"user","parts":[{"text":"[bob] hi"},{"fileData":{"mimeType":"image/webp","fileUri":"https://x/y.webp"}},{"text":"Document: r.pdf"},{"inlineData":{"mimeType":"application/pdf","data":"UERG"}},{"text":"n\n\nnote"},` +
-		`{"text":"<system>\nlater\n</system>"},{"text":"go"}]}]}`
+		`{"text":"<system-reminder>\nlater\n</system-reminder>"},{"text":"go"}]}]}`
 	if body != want {
 		t.Errorf("%s\nwant\n%s", body, want)
 	}

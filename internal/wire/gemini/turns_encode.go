@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/raw"
 )
 
@@ -70,7 +71,7 @@ func (e *encoder) message(i int, m *llm.Message) {
 		e.turn(role)
 		switch {
 		case later:
-			e.text("<system>\n" + p.Text + "\n</system>")
+			e.text(wire.Reminder(p.Text))
 		case name != "" && p.Kind == llm.Text:
 			e.text(name + p.Text)
 		default:

@@ -152,7 +152,7 @@ func TestWhatAModelRefusesIsSaidInOtherWords(t *testing.T) {
 		{"nothing is known", claudeCode, wire.Model{}, claudeCode},
 		{"all is taken", claudeCode, newer, claudeCode},
 		{"an older model", claudeCode, older, `{"model":"smart","max_tokens":32000,"thinking":{"type":"enabled","budget_tokens":16000},` +
-			`"messages":[{"role":"user","content":[{"type":"text","text":"hi"},{"type":"text","text":"<system>\ntools: none\n</system>"}]}]}`},
+			`"messages":[{"role":"user","content":[{"type":"text","text":"hi"},{"type":"text","text":"<system-reminder>\ntools: none\n</system-reminder>"}]}]}`},
 		{"a newer model", `{"model":"smart","max_tokens":32000,"thinking":{"type":"enabled","budget_tokens":2000},"messages":[{"role":"user","content":"hi"}]}`, newer,
 			`{"model":"smart","max_tokens":32000,"thinking":{"type":"adaptive"},"output_config":{"effort":"low"},"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}`},
 		{"an effort that is not there", `{"model":"smart","max_tokens":9,"output_config":{"effort":"xhigh"},"messages":[]}`, newer,
@@ -201,19 +201,38 @@ func TestAnotherFormatsEffortIsWhatTheModelTakes(t *testing.T) {
 }
 
 // TestAModelsRefusalsAreLosses of a request in another format, unless the value is the
-// model's own behaviour.
+// model's own behaviour: of settings that no model of its kind has they are named, and
+// of a history that another would go on from they are refused.
 func TestAModelsRefusalsAreLosses(t *testing.T) {
 	m := wire.Model{Known: true, Thinks: true, NoSampling: true, NoPrefill: true}
-	ask := func(temperature json.Number) ([]byte, error) {
-		r := &llm.Request{From: llm.Chat, Model: "m", MaxOutput: 9, Temperature: temperature, Messages: []llm.Message{{Role: llm.User, Parts: []llm.Part{{Kind: llm.Text, Text: "x"}}}}}
-		out, _, err := messages.Codec{}.EncodeRequest(r, &wire.Target{Model: m})
-		return out, err
+	ask := func(m wire.Model, temperature, topP json.Number, last llm.Role) (string, string, error) {
+		r := &llm.Request{From: llm.Chat, Model: "m", MaxOutput: 9, Temperature: temperature, TopP: topP, Messages: []llm.Message{
+			{Role: llm.User, Parts: []llm.Part{{Kind: llm.Text, Text: "x"}}}, {Role: last, Parts: []llm.Part{{Kind: llm.Text, Text: "y"}}}}}
+		out, losses, err := messages.Codec{}.EncodeRequest(r, &wire.Target{Model: m})
+		var names []string
+		for _, l := range losses {
+			names = append(names, string(l.Class)+" "+l.Field)
+		}
+		return string(out), strings.Join(names, ", "), err
 	}
-	if out, err := ask("1"); err != nil || bytes.Contains(out, []byte("temperature")) {
-		t.Errorf("%s %v", out, err)
+	for _, x := range []struct {
+		temperature, topP json.Number
+		losses            string
+	}{{"1", "1", ""}, {"0.5", "", "advisory temperature"}, {"1.5", "", "advisory temperature"}, {"0.5", "0.9", "advisory temperature, advisory top_p"}} {
+		out, losses, err := ask(m, x.temperature, x.topP, llm.User)
+		if err != nil || strings.Contains(out, "temperature") || strings.Contains(out, "top_p") || losses != x.losses {
+			t.Errorf("%s %s: %s %s %v", x.temperature, x.topP, out, losses, err)
+		}
 	}
-	if _, err := ask("0.5"); err == nil || !strings.Contains(err.Error(), "temperature") {
+	if _, _, err := ask(m, "", "", llm.Assistant); err == nil || !strings.Contains(err.Error(), "prefill") {
 		t.Errorf("%v", err)
+	}
+	out, losses, err := ask(wire.Model{Known: true, OneSampling: true}, "0.5", "0.9", llm.User)
+	if err != nil || !strings.Contains(out, `"temperature":0.5`) || strings.Contains(out, "top_p") || losses != "advisory top_p" {
+		t.Errorf("%s %s %v", out, losses, err)
+	}
+	if out, losses, err = ask(wire.Model{Known: true, OneSampling: true}, "", "0.9", llm.User); err != nil || !strings.Contains(out, `"top_p":0.9`) || losses != "" {
+		t.Errorf("%s %s %v", out, losses, err)
 	}
 }
 
@@ -266,6 +285,17 @@ func TestACountIsARequestWithoutItsAnswer(t *testing.T) {
 		}
 		edited, err := messages.Count{}.Edit(nil, body, s, &wire.Target{Upstream: "up", Dialect: d, OutputCap: 5})
 		if err != nil || gjson.GetBytes(edited, "model").String() != "up" || gjson.GetBytes(edited, "max_tokens").Exists() {
+			t.Errorf("%s %v", edited, err)
+		}
+	}
+	late := []byte(`{"model":"a","messages":[{"role":"user","content":"hi"},{"role":"system","content":"tools: none"}]}`)
+	for _, older := range []bool{true, false} {
+		s, err := messages.Count{}.Scan(late, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		edited, err := messages.Count{}.Edit(nil, late, s, &wire.Target{Upstream: "up", Model: wire.Model{Known: true, NoLateSystem: older}})
+		if err != nil || strings.Contains(string(edited), "system-reminder") != older || gjson.GetBytes(edited, "max_tokens").Exists() || gjson.GetBytes(edited, "model").String() != "up" {
 			t.Errorf("%s %v", edited, err)
 		}
 	}

@@ -31,8 +31,11 @@ func (Count) Scan(body []byte, h *wire.Head) (*wire.Scan, error) {
 // Edit implements wire.Codec.
 func (Count) Edit(dst, body []byte, s *wire.Scan, t *wire.Target) ([]byte, error) {
 	to := *t
-	to.OutputCap, to.Model = 0, wire.Model{}
-	to.Dialect = counting(t.Dialect)
+	to.OutputCap, to.Dialect = 0, counting(t.Dialect)
+	if !to.Model.Fits(s.Asks&wire.AsksLateSystem, "") {
+		return rewrite(Count{}, dst, body, s, &to)
+	}
+	to.Model = wire.Model{} // what steers the answer is counted as it stands
 	return Codec{}.Edit(dst, body, s, &to)
 }
 

@@ -16,7 +16,7 @@ const minThinking = 1024
 // to refuse, and which can be said in other words, is written anew.
 func (Codec) Edit(dst, body []byte, s *wire.Scan, t *wire.Target) ([]byte, error) {
 	if !t.Model.Fits(s.Asks, s.Effort) {
-		return rewrite(dst, body, s, t)
+		return rewrite(Codec{}, dst, body, s, t)
 	}
 	var e wire.Editor
 	sp := &s.Spans
@@ -43,8 +43,8 @@ func noRoom(budget, outputCap int64) error {
 	return wire.BadField("thinking.budget_tokens", "%d tokens of thinking do not fit under the output cap of %d; ask for less thinking, or raise the budget that set the cap", budget, outputCap)
 }
 
-func rewrite(dst, body []byte, s *wire.Scan, t *wire.Target) ([]byte, error) {
-	r, err := Codec{}.DecodeRequest(body, &wire.Head{Model: s.Model, Streams: true, Stream: s.Stream, Dialect: s.Client})
+func rewrite(c wire.Codec, dst, body []byte, s *wire.Scan, t *wire.Target) ([]byte, error) {
+	r, err := c.DecodeRequest(body, &wire.Head{Model: s.Model, Streams: true, Stream: s.Stream, Dialect: s.Client})
 	if err != nil {
 		return dst, err
 	}
@@ -53,7 +53,7 @@ func rewrite(dst, body []byte, s *wire.Scan, t *wire.Target) ([]byte, error) {
 	if to.Betas == nil {
 		to.Betas = s.Betas
 	}
-	out, _, err := Codec{}.EncodeRequest(r, &to)
+	out, _, err := c.EncodeRequest(r, &to)
 	return append(dst, out...), err
 }
 

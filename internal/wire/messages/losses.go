@@ -12,7 +12,6 @@ func carried() wire.Fate             { return wire.Fate{Class: wire.Carried} }
 func emulated(note string) wire.Fate { return wire.Fate{Class: wire.Emulated, Note: note} }
 func advisory(note string) wire.Fate { return wire.Fate{Class: wire.Advisory, Note: note} }
 func semantic(note string) wire.Fate { return wire.Fate{Class: wire.Semantic, Note: note} }
-func neutral(note string) wire.Fate  { return wire.Fate{Class: wire.Neutral, Note: note} }
 
 // Table says what becomes of each field when a request is written in this format.
 var Table = wire.LossTable{
@@ -20,7 +19,7 @@ var Table = wire.LossTable{
 	Maker:  llm.MakerAnthropic,
 	Fields: map[string]wire.Fate{
 		"system":                    carried(),
-		"system (later)":            emulated("as user text in <system> marks, at its place, so that the prefix stays"),
+		"system (later)":            emulated("as user text in <system-reminder> marks, at its place, so that the prefix stays"),
 		"developer":                 emulated("as system text"),
 		"assistant first":           emulated("a user turn before it says that the conversation begins"),
 		"tools (missing)":           emulated("named as tools that may not be called"),

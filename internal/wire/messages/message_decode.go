@@ -35,6 +35,9 @@ func (d *decoder) message() (m llm.Message) {
 			m.Extra = raw.Keep(m.Extra, llm.Messages, "", key, c)
 		}
 	}
+	if m.Role == "" && c.Err() == nil {
+		c.Fail(c.Offset()-1, "role is missing: want user or assistant")
+	}
 	return m
 }
 

@@ -24,7 +24,7 @@ func callID(id string) string {
 func leads(m *llm.Message) bool { return m.Role == llm.System || m.Role == llm.Developer }
 
 // native reports whether a system message between the turns came in this format, and
-// may stay one: models before Claude Opus 4.8 refuse it.
+// may stay one: models before Claude Opus 4.8 refuse it, wherever they are served.
 func (e *encoder) native(m *llm.Message) bool {
 	return raw.Find(m.Extra, llm.Messages, "role") != nil && !(e.t.Model.Known && e.t.Model.NoLateSystem)
 }
@@ -111,7 +111,7 @@ func (e *encoder) message(i int, m *llm.Message) {
 		if wrap {
 			if p.Kind == llm.Text {
 				e.turn(role)
-				e.text("<system>\n" + p.Text + "\n</system>")
+				e.text(wire.Reminder(p.Text))
 			}
 			continue
 		}

@@ -162,7 +162,9 @@ func (e *encoder) sampling() {
 		}
 		b.PutNumber("temperature", t)
 	}
-	b.PutNumber("top_p", r.TopP)
+	if e.own() || e.t.Model.TakesTopP(r) {
+		b.PutNumber("top_p", r.TopP)
+	}
 	b.PutNumber("top_k", r.TopK)
 }
 

@@ -116,7 +116,7 @@ func (Codec) EncodeResponse(r *llm.Response, as *wire.Answer) []byte {
 	b.PutString("model", model)
 	b.Key("content")
 	b.List()
-	parts := cited(wire.SplitState(r.Parts))
+	parts := withoutLastState(cited(wire.SplitState(r.Parts)))
 	for i := range parts {
 		if p := &parts[i]; answers(p) {
 			e.part(0, i, p, "")
@@ -130,6 +130,17 @@ func (Codec) EncodeResponse(r *llm.Response, as *wire.Answer) []byte {
 	b.Extras(r.Extra, llm.Messages, "")
 	b.EndObject()
 	return b.B
+}
+
+// withoutLastState leaves out state of another maker that nothing follows: an answer
+// of this format never ends in thinking, and clients take its last block for what was
+// said. Google, whose it is, does not insist on it there.
+func withoutLastState(parts []llm.Part) []llm.Part {
+	n := len(parts)
+	for n > 0 && (wire.IsCarrier(&parts[n-1]) || !answers(&parts[n-1])) {
+		n--
+	}
+	return parts[:n]
 }
 
 func pick(first, second string) string {

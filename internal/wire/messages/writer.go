@@ -9,7 +9,7 @@ import (
 
 // Writer implements wire.Codec.
 func (Codec) Writer(as *wire.Answer) wire.Writer {
-	w := &writer{}
+	w := &writer{carry: wire.Carrying{NotLast: true}}
 	if as != nil {
 		w.as = *as
 	}

@@ -78,6 +78,8 @@ func (d *decoder) item() {
 		}
 		m := d.turn(llm.User)
 		m.Parts = append(m.Parts, d.output(kind))
+	case "item_reference": // its provider has the item, and nobody else
+		d.place(kind, c.Raw())
 	case "additional_tools":
 		is := c.Raw()
 		d.load(is)
