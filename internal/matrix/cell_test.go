@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/skein-run/skein/internal/fakecloud"
 	"github.com/skein-run/skein/internal/llm"
-	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/all"
 )
@@ -78,28 +76,40 @@ var carry = regexp.MustCompile(`speaks ([a-z.]+), which cannot carry (\S+?)( \(|
 // loss is what a refusal says is lost, where it is one that the tables foresee.
 // Anything else that went wrong is not.
 func (c *cell) loss(to talker, err error) (field string, ok bool) {
-	status, message := to.status(err)
+	return c.lane.loss(llm.Generate, c.lane.up, to.status, err)
+}
+
+func (l *lane) loss(op llm.Operation, upstream string, tell func(error) (int, string), err error) (field string, ok bool) {
+	status, message := tell(err)
 	m := carry.FindStringSubmatch(message)
 	if status != http.StatusBadRequest || m == nil {
 		return "", false
 	}
-	return m[2], c.lane.impossible(m[2])
+	return m[2], l.impossible(op, upstream, m[2])
 }
 
-// impossible reports whether the loss tables say that no API of the lane's model
+// impossible reports whether the loss tables say that no API of a model of the lane's
 // carries a field.
-func (l *lane) impossible(field string) bool {
-	lost := 0
-	talk := slices.DeleteFunc(l.info.SurfacesOf(l.up), func(s *provider.Surface) bool { return s.Format.Operation() != llm.Chat.Operation() })
-	for _, s := range talk {
-		i := slices.IndexFunc(all.Tables(), func(t *wire.LossTable) bool { return t.Format == s.Format })
-		if i < 0 {
-			return false
+func (l *lane) impossible(op llm.Operation, upstream, field string) bool {
+	lost, all := 0, 0
+	for _, s := range l.info.SurfacesOf(upstream) {
+		if s.Format.Operation() != op {
+			continue
 		}
-		fate, known := all.Tables()[i].Fields[field]
+		all++
+		fate, known := fateOf(s.Format, field)
 		if known && fate.Class == wire.Semantic && !s.Dialect.Carries(field) || s.Dialect.Bars(field) {
 			lost++
 		}
 	}
-	return lost > 0 && lost == len(talk)
+	return lost > 0 && lost == all
+}
+
+func fateOf(f llm.Format, field string) (fate wire.Fate, known bool) {
+	for _, t := range all.Tables() {
+		if t.Format == f {
+			fate, known = t.Fields[field]
+		}
+	}
+	return fate, known
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/skein-run/skein/internal/llm"
 )
 
-// elsewhereName is its name in the matrix.
-const elsewhereName = "elsewhere"
+// elsewhere is a conversation with thinking that goes on with another maker's model.
+var elsewhere = feature{name: "elsewhere", doc: "the same, and then another maker's model goes on"}
 
-// elsewhere is where a conversation goes on that began at a maker's: at another one's.
-var elsewhere = map[llm.Maker]string{llm.MakerOpenAI: "anthropic", llm.MakerAnthropic: "gemini", llm.MakerGoogle: "openai-responses"}
+// others are the lanes of another maker than each.
+var others = map[llm.Maker]string{llm.MakerOpenAI: "anthropic", llm.MakerAnthropic: "gemini", llm.MakerGoogle: "openai-responses"}
 
 // tryElsewhere begins a conversation with thinking at one provider and goes on with
 // another family's, which cannot read the state of it: that is refused, and the field
@@ -27,7 +27,7 @@ func (w *world) tryElsewhere(l *lane, c *client, stream bool) result {
 	if err != nil || len(first.calls) != 1 {
 		return result{err: fmt.Errorf("the first answer is %+v, %w", first, orNothing(err))}
 	}
-	to.aim(elsewhere[l.maker])
+	to.aim(others[l.maker])
 	n := x.sent.requests()
 	got, err := to.say(w.ctx, stream, input{results: []string{"sunny, 21 degrees"}})
 	status, message := to.status(err)

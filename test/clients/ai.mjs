@@ -5,10 +5,11 @@ import * as report from "./report.mjs";
 async function provider(name) {
   switch (name) {
     case "openai":
+    case "openai-unstored":
     case "openai-chat": {
       const { createOpenAI } = await import("@ai-sdk/openai");
       const openai = createOpenAI({ baseURL: report.URL + "/v1", apiKey: report.KEY });
-      return name === "openai" ? openai : openai.chat;
+      return name === "openai-chat" ? openai.chat : openai;
     }
     case "anthropic": {
       const { createAnthropic } = await import("@ai-sdk/anthropic");
@@ -27,7 +28,9 @@ async function provider(name) {
 }
 
 const models = await provider(process.argv[2]);
-const base = (model) => ({ model: models(model), system: "Be brief.", maxRetries: 0, abortSignal: AbortSignal.timeout(20_000) });
+// Without this its openai refers to earlier items, which the provider that made them has and no other.
+const providerOptions = process.argv[2] === "openai-unstored" ? { openai: { store: false } } : {};
+const base = (model) => ({ model: models(model), providerOptions, system: "Be brief.", maxRetries: 0, abortSignal: AbortSignal.timeout(20_000) });
 const tools = { get_weather: tool({ description: report.DESCRIPTION, inputSchema: jsonSchema(report.SCHEMA), execute: report.weather }) };
 const steps = { tools, stopWhen: stepCountIs(3) };
 

@@ -83,6 +83,7 @@ CLIENTS = [
     Client("openai-agents chat", "openai_agents.py", CHAT, "chat"),
     Client("openai-agents responses", "openai_agents.py", RESPONSES, "responses"),
     Client("vercel-ai openai", "ai.mjs", RESPONSES, "openai"),
+    Client("vercel-ai openai unstored", "ai.mjs", RESPONSES, "openai-unstored"),
     Client("vercel-ai openai chat", "ai.mjs", CHAT, "openai-chat"),
     Client("vercel-ai anthropic", "ai.mjs", MESSAGES, "anthropic"),
     Client("vercel-ai bedrock", "ai.mjs", CONVERSE, "bedrock"),
@@ -133,4 +134,7 @@ AGENTS = [
 # What cannot work, each with its reason: (client, provider, feature), * for any. A
 # row whose cells all work again is an error, so that none outlives its reason.
 EXPLAINED = {
+    ("vercel-ai openai", provider, feature): "It sends earlier output back as item_reference, an id of what only the provider keeps that made it; with"
+    " providerOptions.openai.store = false it sends the output itself (vercel-ai openai unstored)."
+    for provider in ("compatible", "anthropic", "bedrock-*", "gemini", "vertex-*") for feature in ("tool", "stream_tool")
 }

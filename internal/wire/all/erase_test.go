@@ -223,11 +223,7 @@ func laterSystem(r *llm.Request, i int) bool {
 			}
 		}
 	}
-	for j := range m.Parts { // and what it became
-		if strings.HasPrefix(m.Parts[j].Text, "<system-reminder>") {
-			m.Parts = append(m.Parts[:j:j], m.Parts[j+1:]...)
-			return len(m.Parts) == 0
-		}
-	}
-	return false
+	n := len(m.Parts) // and what it became, or what a client itself puts so
+	m.Parts = kept(m.Parts, func(p *llm.Part) bool { return !strings.HasPrefix(p.Text, "<system") })
+	return n > 0 && len(m.Parts) == 0
 }

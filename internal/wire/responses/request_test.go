@@ -57,6 +57,19 @@ func TestRequestsSurviveDecodingAndEncoding(t *testing.T) {
 	}
 }
 
+// TestAnItemThatIsKeptElsewhereIsNamedWithTheMend: the Vercel AI SDK refers to items
+// unless it is told not to.
+func TestAnItemThatIsKeptElsewhereIsNamedWithTheMend(t *testing.T) {
+	r, err := responses.Codec{}.DecodeRequest([]byte(`{"model":"m","input":[{"role":"user","content":"x"},{"type":"item_reference","id":"fc_1"},{"type":"function_call_output","call_id":"c","output":"y"}]}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = messages.Codec{}.EncodeRequest(r, &wire.Target{})
+	if e, ok := err.(*llm.Error); !ok || e.Class != llm.Lossy || e.Param != "input.item_reference" || !strings.Contains(e.Message, "sets store to false") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestALongerHistoryBeginsWithTheShorterOne(t *testing.T) {
 	var last []byte
 	for n := 1; n < 8; n++ {
