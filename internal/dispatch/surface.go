@@ -164,7 +164,7 @@ func sameDialect(a, b *wire.Dialect) bool {
 // answering is a dialect without what concerns requests only, and without the
 // framing: of that the client's is what counts.
 func answering(d wire.Dialect) wire.Dialect {
-	d.Name, d.OutputCapName, d.SeedName, d.Takes, d.Version, d.Framing = "", "", "", nil, "", 0
-	d.NoStreamUsage, d.CacheMarks, d.InAddress, d.BetasInBody, d.ToolIDLength = false, false, false, false, 0
+	d.Name, d.OutputCapName, d.SeedName, d.Takes, d.Refuses, d.Version, d.Framing, d.Cloud = "", "", "", nil, nil, "", 0, ""
+	d.NoStreamUsage, d.CacheMarks, d.InAddress, d.StreamInBody, d.BetasInBody, d.ToolIDLength = false, false, false, false, false, 0
 	return d
 }
