@@ -90,8 +90,11 @@ func (r *run) hold(c *call.Command) call.Event {
 			Price: bound.PerOutput.Price, Per: bound.PerOutput.Per, Most: want, Least: min(leastCap+f.ThinkingBudget, want),
 			Choices: f.Choices, Until: c.Until.Add(time.Minute), Unpriced: bound.Unbounded != "", Unbounded: bound.Unbounded,
 		}
-		if !bounded {
+		switch {
+		case !bounded:
 			ask.Unbounded = unbounded(f)
+		case f.OtherModels != "" && a.on.Format == f.Format: // else it does not go there
+			ask.Unbounded = "its " + f.OtherModels + " let the provider answer with other models, at other prices; leave them out"
 		}
 		grant, refused := b.Hold(now, &ask)
 		r.charges = bound.Charges[:0]

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +18,7 @@ import (
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/store"
 )
 
@@ -284,6 +288,7 @@ func TestWhatMayGoOnWithoutUsStaysCounted(t *testing.T) {
 		{stall, false, leave, true},
 		{stall, true, leave, true},
 		{cutContent, true, nil, true},
+		{noUsage, true, nil, true},
 		{serverError, true, nil, false},
 		{rate, true, nil, false},
 		{refuse, true, nil, false},
@@ -300,6 +305,28 @@ func TestWhatMayGoOnWithoutUsStaysCounted(t *testing.T) {
 				t.Errorf("booked %s", asJSON(e))
 			}
 		})
+	}
+}
+
+// TestWorkInTheBackgroundStaysCounted: an answer that is still to be written says
+// nothing of what it takes.
+func TestWorkInTheBackgroundStaysCounted(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"id":"resp_1","object":"response","status":"queued","background":true,"model":"up-model","output":[],"usage":null}`)
+	}))
+	defer s.Close()
+	p, err := provider.New("p1", provider.Options{Kind: "openai", Endpoint: s.URL, Key: "k", Formats: []string{"responses"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	b := newBench(t, func(o *dispatch.Options, _ *dispatch.ModelOptions) { o.Setup.Providers["p1"] = p }, newUpstream(t, llm.Chat, none))
+	b.limit(t, "1")
+	o := b.call(t, t.Context(), llm.Responses, `{"model":"smart","input":"Think hard.","background":true}`, nil)
+	e := b.journal.entries(t)[0]
+	if st := b.state.Snapshot(time.Now())[0]; o.err != nil || st.Spent.Cmp(e.Held) != 0 || !e.Unsettled() {
+		t.Errorf("%v: spent %s, held %s, cost %s, doubt %s", o.err, st.Spent, e.Held, e.Total(), e.Doubt)
 	}
 }
 

@@ -111,12 +111,14 @@ func (r *run) book(err *llm.Error) (e *ledger.Entry, back *refund) {
 
 var estimatedMarks = []price.Mark{price.MarkEstimated}
 
-// openEnded reports whether the upstream may have gone on with the answer after we
-// saw the last of it: it had begun to answer, or we left it. Then the entry is an
-// estimate, and a hard budget counts all that was held until it is confirmed.
+// openEnded reports whether an estimate may be below what the upstream bills: it may
+// have gone on with the answer after we saw the last of it, since it had begun to
+// answer, or we left it; or the answer is whole and nobody says what it took, thinking
+// that was not shown and work in the background included. Then a hard budget counts
+// all that was held until it is confirmed.
 func (a *attempt) openEnded(err *llm.Error) bool {
 	begun := a.rec.Status >= 200 && a.rec.Status <= 299
-	return err != nil && err.Billed != llm.BilledNo && (begun || a.left)
+	return err == nil || err.Billed != llm.BilledNo && (begun || a.left)
 }
 
 // usage is what the attempt is booked with. What the provider reported of a whole

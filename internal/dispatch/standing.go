@@ -15,7 +15,7 @@ import (
 // choose asks route which deployments could serve the call, best first.
 func (r *run) choose(c *call.Command) call.Event {
 	d, now := r.d, r.d.now()
-	req := route.Request{Bindings: r.facts.Bindings, Input: r.facts.TextBytes / bytesPerToken, LossyOK: r.m.lossyOK}
+	req := route.Request{Bindings: r.facts.Bindings, Input: r.facts.TextBytes / bytesPerToken / max(1, r.facts.Inputs), LossyOK: r.m.lossyOK}
 	if r.strip {
 		req.Bindings = nil
 	}

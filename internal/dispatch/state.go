@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -83,15 +84,27 @@ func (r *run) bound() bool {
 func (r *run) request(t *wire.Target) ([]byte, []wire.Loss, error) {
 	dep := r.at.dep
 	src, ok := r.c.Source.(decoder)
+	known := func(m llm.Maker) bool { return understands(dep, []llm.Maker{m}) }
 	if !r.strip || !ok || understands(dep, r.facts.Bindings) {
-		return r.c.Source.Body(t)
+		body, losses, err := r.c.Source.Body(t)
+		if !ok || !r.m.strip || len(r.facts.Bindings) == 0 || !isLossy(err) {
+			return body, losses, err
+		}
+		// Nobody knows what stands there, but the format that it speaks has no place for
+		// the state.
+		known = func(llm.Maker) bool { return false }
 	}
 	req, err := src.Request()
 	if err != nil {
 		return nil, nil, err
 	}
-	body, losses, err := r.d.o.Codecs(t.Format).EncodeRequest(stripped(req, dep), t)
+	body, losses, err := r.d.o.Codecs(t.Format).EncodeRequest(stripped(req, known), t)
 	return body, append(losses, wire.Loss{Field: "reasoning state", Class: wire.Semantic, Note: "taken out: it is of another maker's model"}), err
+}
+
+func isLossy(err error) bool {
+	var e *llm.Error
+	return errors.As(err, &e) && e.Class == llm.Lossy
 }
 
 // decoder is a source that can show its request decoded.
@@ -110,13 +123,13 @@ func understands(dep *deployment, makers []llm.Maker) bool {
 
 // stripped is a request without what only other makers' models understand: thinking
 // that is signed or hidden goes, and other parts lose their signature.
-func stripped(req *llm.Request, dep *deployment) *llm.Request {
+func stripped(req *llm.Request, known func(llm.Maker) bool) *llm.Request {
 	out := *req
 	out.Messages = make([]llm.Message, 0, len(req.Messages))
 	for _, m := range req.Messages {
 		parts := make([]llm.Part, 0, len(m.Parts))
 		for _, p := range m.Parts {
-			if (p.Signature != "" || p.Redacted != "") && !understands(dep, []llm.Maker{p.Maker}) {
+			if (p.Signature != "" || p.Redacted != "") && !known(p.Maker) {
 				if p.Kind == llm.Thinking {
 					continue
 				}

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/price"
@@ -58,16 +59,20 @@ func (dep *deployment) inputBound(f *wire.Facts, body []byte) (n, text int64, al
 	if f.Unsized || f.ServerTool != "" {
 		return dep.context, 0, dep.context > 0 && f.ServerTool == ""
 	}
-	if text = f.TextBytes; f.MediaBytes == 0 {
+	if f.MediaBytes == 0 || f.Inputs > 0 { // what is to be embedded may be text in any form
 		text = textBound(body)
+	} else { // base64 is no text; what else is in the body may be, also in members that nobody here knows
+		text = max(f.TextBytes, int64(len(body))-f.MediaBytes/3*4)
 	}
 	n = text*max(1000, dep.inputPerMille.Load())/1000 + 1
 	n += perRequest + perTool*int64(f.Tools) + perMedia*int64(f.Media) + f.MediaBytes/mediaBytes
 	if f.Tools > 0 {
 		n += withTools
 	}
-	if dep.context > 0 { // more than that it refuses
-		n = min(n, dep.context)
+	// More than its context it refuses: of a request for an answer, and of each text that
+	// is to be embedded.
+	if each := max(1, f.Inputs); dep.context > 0 && n/each >= dep.context {
+		n = dep.context * each
 	}
 	return n, text, true
 }
@@ -92,6 +97,10 @@ var (
 	mediaInput  = []llm.TokenClass{llm.TokAudioInput, llm.TokImageInput}
 )
 
+// cheapTiers are those that cost no more than the standard one. Any other is held for
+// at its own price, and has no bound where the card knows none.
+var cheapTiers = []string{"flex", "batch", "standard_only", "on_demand", "unspecified"}
+
 // ask is what is known of an attempt's cost from above: no cache is written by
 // models that write what is marked only, where nothing is.
 func (a *attempt) ask(f *wire.Facts, output int64) price.Ask {
@@ -101,6 +110,9 @@ func (a *attempt) ask(f *wire.Facts, output int64) price.Ask {
 	}
 	if f.Media == 0 {
 		ask.Never |= price.ClassSet(mediaInput...)
+	}
+	if tier := price.Tier(f.Tier); tier != "" && !slices.Contains(cheapTiers, tier) {
+		ask.Tiers = []string{tier}
 	}
 	return ask
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/chat"
 )
 
 // TestTheBoundCountsLetters as it says, at every length and place in a word.
@@ -88,6 +89,35 @@ func TestWhatHasNoBound(t *testing.T) {
 	dep.context = 0
 	if _, _, ok := dep.inputBound(&wire.Facts{Unsized: true}, nil); ok {
 		t.Error("a document in a context that nobody knows has a bound")
+	}
+}
+
+// TestAPictureHidesNoText: beside a medium, too, whatever is in the body counts.
+func TestAPictureHidesNoText(t *testing.T) {
+	dep := &deployment{standing: &standing{}, context: 1_000_000}
+	picture := strings.Repeat("A", 4000)
+	body := []byte(`{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"` + picture + `"}},` +
+		`{"type":"refusal","refusal":"` + strings.Repeat("7", 50_000) + `"}]}]}`)
+	s, err := chat.Codec{}.Scan(body, nil)
+	if err != nil || s.MediaBytes != 3000 {
+		t.Fatal(s, err)
+	}
+	if n, _, ok := dep.inputBound(&s.Facts, body); !ok || n < 50_000 || n > 50_000+perMedia+2000 {
+		t.Errorf("at most %d tokens", n)
+	}
+}
+
+// TestAContextIsOfEachTextThatIsEmbedded, and not of all of a request's together.
+func TestAContextIsOfEachTextThatIsEmbedded(t *testing.T) {
+	dep := &deployment{standing: &standing{}, context: 8191}
+	body := []byte(strings.Repeat("7", 100_000))
+	for inputs, want := range map[int64]int64{0: 8191, 1: 8191, 2: 2 * 8191, 1000: 100_000} {
+		if n, _, ok := dep.inputBound(&wire.Facts{Inputs: inputs, TextBytes: 100_000}, body); !ok || n < want || n > want+perRequest+1 {
+			t.Errorf("%d texts: at most %d tokens, want %d", inputs, n, want)
+		}
+	}
+	if n, _, _ := dep.inputBound(&wire.Facts{Inputs: 40, Media: 1, MediaBytes: 100_000}, body); n < 100_000 {
+		t.Errorf("an input in a form that only its service knows: at most %d tokens", n)
 	}
 }
 

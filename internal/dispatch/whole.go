@@ -8,6 +8,7 @@ import (
 
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/wire"
 )
 
 // maxWhole bounds an unstreamed answer.
@@ -25,6 +26,9 @@ func (r *run) readWhole(ans *provider.Answer) error {
 	if err != nil {
 		return err
 	}
+	if r.weigh(body) {
+		return nil
+	}
 	resp, err := a.codec.DecodeResponse(body, a.on.Dialect)
 	if err != nil {
 		return err // an *llm.Error: it is malformed, or an error with status 200
@@ -35,21 +39,33 @@ func (r *run) readWhole(ans *provider.Answer) error {
 	return nil
 }
 
+// weigh takes the progress of an answer that nobody will want to see decoded, where
+// its codec can say that. It reports whether it could.
+func (r *run) weigh(body []byte) (ok bool) {
+	a := &r.at
+	w, is := a.codec.(wire.Weigher)
+	if !is || !r.passes() {
+		return false
+	}
+	a.progress, ok = w.Weigh(body, a.on.Dialect)
+	return ok
+}
+
 // told takes usage from an answer's headers, where Bedrock has it for bodies that
 // hold none.
 func told(u *llm.Usage, h http.Header) {
 	if u.Reported {
 		return
 	}
-	in, err := strconv.ParseInt(h.Get("X-Amzn-Bedrock-Input-Token-Count"), 10, 64)
-	if err != nil || in < 0 {
+	in, err := strconv.ParseUint(h.Get("X-Amzn-Bedrock-Input-Token-Count"), 10, 32)
+	if err != nil {
 		return
 	}
-	out, err := strconv.ParseInt(h.Get("X-Amzn-Bedrock-Output-Token-Count"), 10, 64)
-	if err != nil || out < 0 {
+	out, err := strconv.ParseUint(h.Get("X-Amzn-Bedrock-Output-Token-Count"), 10, 32)
+	if err != nil {
 		out = 0
 	}
-	u.Tokens[llm.TokInput], u.Tokens[llm.TokOutput], u.Reported = in, out, true
+	u.Tokens[llm.TokInput], u.Tokens[llm.TokOutput], u.Reported = int64(in), int64(out), true
 }
 
 // progressOf is the progress of an answer that came in one piece.

@@ -184,7 +184,7 @@ func TestRefusalsHaveTheStatusThatTheyAreMadeWith(t *testing.T) {
 		{"OPTIONS", messagesPath, "", nil, 405, `"type":"error"`},
 		{"POST", chatPath, "{}", []string{"Content-Encoding", "gzip"}, 415, `"param":"content-encoding"`},
 		{"POST", messagesPath, "{}", []string{"Content-Type", "multipart/form-data"}, 415, `"type":"error"`},
-		{"POST", "/v1/embeddings", "{}", nil, 404, `"code":"unknown_url"`},
+		{"POST", "/v1/files", "{}", nil, 404, `"code":"unknown_url"`},
 		{"POST", "/v1/chat/completions/", "{}", nil, 404, `"code":"unknown_url"`},
 		{"POST", "/v1/messages/complete", "{}", nil, 404, `"type":"not_found_error"`},
 		{"POST", "/v1/messages/batches", "{}", nil, 404, `"type":"not_found_error"`},

@@ -173,7 +173,7 @@ func (g *Gateway) names(p *auth.Principal) []string {
 	all := g.c.Dispatch.Names()
 	names := make([]string, 0, len(all))
 	for _, n := range all {
-		if p.MayUse(n) {
+		if g.mayUse(p, n) {
 			names = append(names, n)
 		}
 	}

@@ -47,6 +47,7 @@ var may = map[string][]string{
 	"show":     nil,
 	"demo":     nil,
 	"attack":   nil, // tests from outside, judged by the stand-ins
+	"matrix":   nil, // tests from outside, with the official SDKs
 	"rules":    {},
 }
 

@@ -49,6 +49,19 @@ func TypeOf(object []byte) (kind string) {
 	return kind
 }
 
+// Says reports whether the value of a member says anything: it is neither null nor
+// false, and no empty list or object.
+func Says(value []byte) bool {
+	value = bytes.TrimSpace(value)
+	switch {
+	case len(value) == 0, value[0] == 'n', value[0] == 'f':
+		return false
+	case value[0] == '[', value[0] == '{':
+		return len(bytes.TrimSpace(value[1:len(value)-1])) > 0
+	}
+	return true
+}
+
 // costs finds what the sizes of a canonical request do not bound.
 func (f *Facts) costs(r *llm.Request) {
 	f.CacheMarks = len(r.Extra) > 0

@@ -84,6 +84,8 @@ func classOf(status int, said Said) llm.ErrorClass {
 		return llm.Unauthorized
 	case has(word, "permission_error", "permission_denied"), status == 403:
 		return llm.Forbidden
+	case status == 404 && said.Param != "" && said.Param != "model", has(text, "item with id"): // something that the request names, such as an item that was kept
+		return llm.BadRequest
 	case has(word, "model_not_found", "deploymentnotfound", "not_found_error"), status == 404:
 		return llm.NotFound
 	case status == 408, has(word, "timeout_error"), status == 504:

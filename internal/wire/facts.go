@@ -14,7 +14,7 @@ func FactsOf(r *llm.Request) *Facts {
 		MaxOutput: r.MaxOutput, Choices: max(1, r.Choices), Messages: len(r.Messages), Tools: len(r.Tools),
 		Schema:         r.Output.Kind != "",
 		Reasoning:      r.Reasoning.Budget > 0 || r.Reasoning.Effort != "" && r.Reasoning.Effort != "none" || r.Reasoning.Enabled != nil && *r.Reasoning.Enabled,
-		ThinkingBudget: r.Reasoning.Budget,
+		ThinkingBudget: r.Reasoning.Budget, Tier: r.ServiceTier,
 	}
 	for i := range r.Messages {
 		for j := range r.Messages[i].Parts {

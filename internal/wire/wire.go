@@ -39,6 +39,12 @@ type Facts struct {
 	// ServerTool is a tool that the provider runs by itself, at a cost that the output
 	// cap does not bound; "" where there is none.
 	ServerTool string
+	// Tier is the service tier or speed that is asked for, in the provider's word; "" where
+	// none is.
+	Tier string
+	// OtherModels is a member by which the provider may answer with other models than the
+	// one that is named, at their prices; "" where there is none.
+	OtherModels string
 	// Unsized: there are documents whose tokens cannot be told from their bytes, or
 	// which are elsewhere.
 	Unsized bool
@@ -133,6 +139,13 @@ type Codec interface {
 	EncodeError(e *llm.Error) (status int, body []byte)
 	// StreamError is an error as the last thing of a stream, so that an SDK raises it.
 	StreamError(e *llm.Error) []byte
+}
+
+// Weigher is a codec that can say what an unstreamed answer amounts to without
+// decoding it, for an answer that passes as it is. ok is false where it takes decoding
+// to say that: a failure, an answer without usage, an unusual form.
+type Weigher interface {
+	Weigh(body []byte, d *Dialect) (p llm.Progress, ok bool)
 }
 
 // Scan is Facts and the places in the body where edits go.

@@ -112,7 +112,7 @@ func (s *scanner) members() {
 			}
 			s.Spans.Effort = s.member(from, begin)
 		case kServiceTier:
-			c.Skip()
+			s.Tier = c.TextIf()
 			s.Spans.ServiceTier = s.member(from, begin)
 		default:
 			switch string(key) {
@@ -129,6 +129,18 @@ func (s *scanner) members() {
 					s.ServerTool = string(key)
 					c.Skip()
 				}
+			case "plugins", "search_parameters", "search_settings", "enable_search", "compound_custom", "data_sources":
+				name := string(key)
+				if wire.Says(c.Raw()) {
+					s.ServerTool = name
+				}
+			case "models", "fallbacks", "route":
+				name := string(key)
+				if wire.Says(c.Raw()) {
+					s.OtherModels = name
+				}
+			case "best_of": // all are written, and billed
+				s.Choices = max(s.Choices, c.Count())
 			default:
 				c.Skip()
 			}

@@ -113,10 +113,18 @@ func (s *scanner) members() {
 			} else {
 				c.Skip()
 			}
+		case kTier:
+			s.Tier = tierOf(c)
 		case kVariables:
 			s.TextBytes += int64(len(c.Raw()))
 			s.Unsized = true // the prompt itself is elsewhere
 		default:
+			if string(key) == "performanceConfig" && c.Kind() == '{' {
+				if latency := member(c, "latency"); latency != "" && s.Tier == "" {
+					s.Tier = latency
+				}
+				continue
+			}
 			c.Skip()
 		}
 	}

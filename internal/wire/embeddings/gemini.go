@@ -156,6 +156,10 @@ func (r *reader) geminiMember(key string) bool {
 // that.
 func (r *reader) geminiContent() {
 	c := &r.c
+	if c.Kind() != '{' {
+		c.Fail(c.Pos(), "want an object with parts")
+		return
+	}
 	probe, plain, parts := *c, true, 0
 	for probe.Object(); ; {
 		key, ok := probe.Key()

@@ -100,6 +100,7 @@ func TestABadRequestNamesTheField(t *testing.T) {
 		{llm.Embeddings, `{"Model":"n","model":"m","input":"a"}`, "Model"},
 		{llm.Embeddings, `{"model":"m","input":"a","dimensions":"many"}`, "dimensions"},
 		{llm.GeminiEmbed, `{"requests":[{"taskType":"X"}]}`, "requests"},
+		{llm.GeminiEmbedOne, `{"content":7}`, "content"},
 	} {
 		h := &wire.Head{Model: "m"}
 		if x.f == llm.Embeddings {

@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/skein-run/skein/internal/llm"
@@ -24,6 +25,9 @@ const (
 	kCached
 	kModel
 	kRequest
+	kToolConfig
+	kSafety
+	kTier
 )
 
 // folded are the same for comparing without regard to case.
@@ -117,6 +121,8 @@ func (s *scanner) members() {
 		case kModel:
 			s.Model = modelName(c.Text())
 			s.Spans.Model = s.span(from)
+		case kTier:
+			s.Tier = strings.ToLower(strings.TrimPrefix(c.TextIf(), "SERVICE_TIER_"))
 		case kRequest:
 			if !s.counting {
 				c.Skip()

@@ -1,7 +1,9 @@
 package messages
 
 import (
+	"bytes"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/skein-run/skein/internal/llm"
@@ -119,6 +121,8 @@ func (s *scanner) members() {
 			s.thinking()
 		case kOutputConfig:
 			s.outputConfig()
+		case kServiceTier:
+			s.tier(c.TextIf())
 		case kVersion:
 			c.Skip()
 			s.Spans.Version = s.member(from, begin)
@@ -138,6 +142,25 @@ func (s *scanner) members() {
 				s.bind()
 			case string(key) == "mcp_servers" && kind != 'n':
 				s.ServerTool = "mcp_servers"
+			case string(key) == "context_management":
+				// A compaction is a pass of its own, which no cap bounds.
+				if edits := c.Raw(); bytes.Contains(edits, []byte("compact")) || bytes.IndexByte(edits, '\\') >= 0 {
+					s.ServerTool = "a compaction"
+				}
+				continue
+			case string(key) == "fallbacks":
+				if wire.Says(c.Raw()) {
+					s.OtherModels = "fallbacks"
+				}
+				continue
+			case string(key) == "speed":
+				s.tier(c.TextIf())
+				continue
+			case string(key) == "inference_geo":
+				if geo := c.TextIf(); geo != "" && geo != "global" {
+					s.tier("inference_geo " + geo)
+				}
+				continue
 			}
 			c.Skip()
 		}
@@ -160,6 +183,14 @@ func (s *scanner) act(key []byte) int {
 		}
 	}
 	return -1
+}
+
+// tier notes a service tier, a speed or a place that has a price of its own; of several,
+// one that is not the standard.
+func (s *scanner) tier(name string) {
+	if s.Tier == "" || s.Tier == "auto" || strings.HasPrefix(s.Tier, "standard") {
+		s.Tier = name
+	}
 }
 
 func (s *scanner) member(from, begin int) wire.Member {

@@ -27,6 +27,8 @@ const (
 	kPrevious
 	kConversation
 	kPrompt
+	kToolChoice
+	kServiceTier
 )
 
 const capName = "max_output_tokens"
@@ -117,10 +119,24 @@ func (s *scanner) members() {
 			s.conversation()
 		case kPrompt: // a template that OpenAI keeps
 			s.Unsized = true
+			s.ServerTool = "prompt" // whose tools nobody here sees
 			s.Bind(llm.MakerOpenAI)
 			s.TextBytes += int64(len(c.Raw()))
+		case kServiceTier:
+			s.Tier = c.TextIf()
 		default:
-			c.Skip()
+			switch name := string(key); name {
+			case "plugins", "search_parameters":
+				if wire.Says(c.Raw()) {
+					s.ServerTool = name
+				}
+			case "models", "route":
+				if wire.Says(c.Raw()) {
+					s.OtherModels = name
+				}
+			default:
+				c.Skip()
+			}
 		}
 	}
 }
