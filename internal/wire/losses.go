@@ -176,7 +176,11 @@ func RefuseLossy(losses []Loss, t *Target, format llm.Format) *llm.Error {
 		if l.Note != "" {
 			e.Message += " (" + l.Note + ")"
 		}
-		e.Message += "; leave it out, use a deployment that keeps it, or set `lossy: allow` on the model"
+		mend := "set `lossy: allow` on the model"
+		if l.Field == "thinking.signature" || l.Field == "state" {
+			mend = "set `state: strip` on the model, which takes it out"
+		}
+		e.Message += "; leave it out, use a deployment that keeps it, or " + mend
 		return e
 	}
 	return nil

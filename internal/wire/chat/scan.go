@@ -112,7 +112,9 @@ func (s *scanner) members() {
 			}
 			s.Spans.Effort = s.member(from, begin)
 		case kServiceTier:
-			s.Tier = c.TextIf()
+			if tier := c.TextIf(); tier != "" {
+				s.Tier = tier
+			}
 			s.Spans.ServiceTier = s.member(from, begin)
 		default:
 			switch string(key) {
@@ -134,10 +136,14 @@ func (s *scanner) members() {
 				if wire.Says(c.Raw()) {
 					s.ServerTool = name
 				}
-			case "models", "fallbacks", "route":
+			case "models", "fallbacks", "preset":
 				name := string(key)
 				if wire.Says(c.Raw()) {
 					s.OtherModels = name
+				}
+			case "provider": // whose, of several, and so at what price
+				if wire.Says(c.Raw()) && s.Tier == "" {
+					s.Tier = "chosen by provider"
 				}
 			case "best_of": // all are written, and billed
 				s.Choices = max(s.Choices, c.Count())

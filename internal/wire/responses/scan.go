@@ -130,7 +130,7 @@ func (s *scanner) members() {
 				if wire.Says(c.Raw()) {
 					s.ServerTool = name
 				}
-			case "models", "route":
+			case "models", "preset":
 				if wire.Says(c.Raw()) {
 					s.OtherModels = name
 				}
