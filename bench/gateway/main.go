@@ -66,6 +66,9 @@ func main() {
 			o.profile = ""
 		}
 	}
+	if o.rate && !given("cell") {
+		o.cell = 3 * time.Second // a paced stream takes a quarter of one
+	}
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-gateway:", err)
 		os.Exit(1)
@@ -101,6 +104,10 @@ func run(o options) error {
 
 // measure starts everything, runs the rounds and prints the report.
 func measure(ctx context.Context, o options) (err error) {
+	all, err := selected(o)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp(o.dir, "skein-bench-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the data: %w", err)
@@ -117,11 +124,7 @@ func measure(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	all, err := selected(o)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%s, %s/%s, %d cores; %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), plan(o))
+	fmt.Printf("%s, %s/%s, %d cores%s; %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), busy(), plan(o))
 	if !hasProcessTimes {
 		fmt.Println("CPU and memory of a process are read on Linux only; here there are latencies alone.")
 	}
@@ -144,8 +147,12 @@ func plan(o options) string {
 	return fmt.Sprintf("closed loop of %d connections, %d rounds of %s each", o.conns, o.rounds, o.cell)
 }
 
-// selected are the shapes of a run.
+// selected are the shapes of a run. Those of the profile are looked at as well, so that
+// a mistake shows at once.
 func selected(o options) ([]*shape, error) {
+	if _, err := matching(shapes(), o.profile); err != nil && o.profile != "" {
+		return nil, fmt.Errorf("-profile: %w", err)
+	}
 	all := shapes()
 	if o.rate {
 		all = ratedShapes()

@@ -41,6 +41,16 @@ func resident(pid int) (bytesHeld int64, err error) {
 	return kib << 10, nil
 }
 
+// busy says how many threads wanted a core lately, which tells a shared machine.
+func busy() string {
+	load, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	lately, _, _ := bytes.Cut(load, []byte(" "))
+	return ", load " + string(lately)
+}
+
 // tie makes a child end with this process, however that ends.
 func tie(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} }
 

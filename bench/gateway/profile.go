@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -136,22 +137,36 @@ func (t *targets) profiled(ctx context.Context, o options, x *target, s *shape, 
 	return out, nil
 }
 
+// small is the share below which rooms are put together.
+const small, others = 0.015, "rooms below 1.5 %"
+
 // sharesTable has a row for each room, the largest first.
 func sharesTable(all []*shape, of []shares) [][]string {
 	head, sums := []string{"room"}, make([]float64, len(all))
-	largest := map[string]float64{}
 	for i, s := range all {
 		head = append(head, s.name)
-		for room, v := range of[i] {
-			largest[room] = max(largest[room], v)
+		for _, v := range of[i] {
 			sums[i] += v
 		}
 	}
-	rooms := slices.SortedFunc(maps.Keys(largest), func(a, b string) int {
-		if largest[a] != largest[b] {
-			return int(largest[b]*1000) - int(largest[a]*1000)
+	largest := map[string]float64{}
+	for i := range all {
+		for room, v := range of[i] {
+			largest[room] = max(largest[room], v/sums[i])
 		}
-		return strings.Compare(a, b)
+	}
+	for room, share := range largest {
+		if share < small {
+			for i := range all {
+				of[i][others] += of[i][room]
+				delete(of[i], room)
+			}
+			delete(largest, room)
+			largest[others] = 0 // the last
+		}
+	}
+	rooms := slices.SortedFunc(maps.Keys(largest), func(a, b string) int {
+		return cmp.Or(cmp.Compare(largest[b], largest[a]), cmp.Compare(a, b))
 	})
 	rows := [][]string{head}
 	for _, room := range rooms {

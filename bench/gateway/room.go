@@ -48,6 +48,8 @@ func room(stack []string) string {
 	}
 	for _, f := range stack {
 		switch {
+		case has(f, "golang.org/x/sys/unix.Fdatasync", "golang.org/x/sys/unix.Fsync"):
+			return "syncs of the log"
 		case has(f, "github.com/ncruces/"):
 			return "SQLite"
 		case has(f, module+"internal/store/sqlite", module+"internal/store/diskvfs"):
@@ -57,7 +59,7 @@ func room(stack []string) string {
 			return name[:strings.IndexAny(name+".", "./")]
 		case has(f, "net/http."):
 			return "HTTP with " + side(stack)
-		case has(f, "github.com/"), has(f, "golang.org/x/"), has(f, "google.golang.org/"):
+		case has(f, "github.com/"):
 			return "other libraries"
 		}
 	}

@@ -58,3 +58,15 @@ Duration: 3.1s, Total samples = 2900000us
 		t.Errorf("no samples give %v", got)
 	}
 }
+
+func TestSmallRoomsArePutTogether(t *testing.T) {
+	rows := sharesTable(shapes()[:2], []shares{{"wire": 60, "auth": 1, "SQLite": 39}, {"wire": 99, "money": 1}})
+	var got []string
+	for _, r := range rows[1:] {
+		got = append(got, strings.Join(r, ","))
+	}
+	want := "wire,60  60 %,99  99 %;SQLite,39  39 %,0   0 %;" + others + ",1   1 %,1   1 %"
+	if s := strings.Join(got, ";"); s != want {
+		t.Errorf("the table is %q; want %q", s, want)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"strings"
 )
@@ -59,9 +60,12 @@ func newShape(from, to *format, stream, paced bool) *shape {
 	return s
 }
 
-// bar is the ratio that DESIGN asks for.
+// bar is the ratio to stay below, NaN where another floor than this proxy counts.
 func (s *shape) bar() float64 {
-	if s.from == s.to {
+	switch {
+	case s.rate > 0:
+		return math.NaN()
+	case s.from == s.to:
 		return 1.5
 	}
 	return 2

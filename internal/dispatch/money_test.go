@@ -100,6 +100,22 @@ func TestWhatNothingBoundsIsRefused(t *testing.T) {
 	}
 }
 
+// TestADearerTierIsHeldForOrRefused: a tier without a price, or other models at theirs,
+// would cost more than is held.
+func TestADearerTierIsHeldForOrRefused(t *testing.T) {
+	for more, says := range map[string]string{
+		`,"service_tier":"priority"`: "service tier priority", `,"models":["dear"]`: "models", `,"service_tier":"flex"`: "", `,"service_tier":"auto"`: "",
+	} {
+		u := newUpstream(t, llm.Chat, none)
+		b := newBench(t, nil, u)
+		b.limit(t, "100")
+		o := b.call(t, t.Context(), llm.Chat, request(llm.Chat, true, more), nil)
+		if says == "" && o.err != nil || says != "" && (o.sink.err == nil || o.sink.err.Class != llm.OverBudget || !strings.Contains(o.sink.err.Message, says) || len(u.asked()) > 0) {
+			t.Errorf("%s: error %v, asked %d times", more, o.sink.err, len(u.asked()))
+		}
+	}
+}
+
 // TestACacheThatIsNotAskedForIsNotHeldFor: where a model writes its cache for marked
 // prompts only, a prompt without marks is held at the plain price, and one with marks
 // at the dearest.

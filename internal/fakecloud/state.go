@@ -18,14 +18,23 @@ const (
 // as it was: a signature, or reasoning that nobody else can read.
 func seal(maker, what string) string {
 	sum := sha256.Sum256([]byte(maker + "\x00" + what))
-	return base64.StdEncoding.EncodeToString(append([]byte("fakecloud "+maker+" "), sum[:24]...))
+	return base64.StdEncoding.EncodeToString(append([]byte(begins(maker)), sum[:24]...))
+}
+
+// begins is how a maker's state begins. Anthropic's is a protocol buffer, by which a
+// gateway may know it where a model's name does not say whose it is.
+func begins(maker string) string {
+	if maker == makerAnthropic {
+		return "\x12fakecloud " + maker + " "
+	}
+	return "fakecloud " + maker + " "
 }
 
 // unseal reports whether state is one that the maker gave, and whether it was given
 // with what it comes back with.
 func unseal(maker, state, what string) (own, same bool) {
 	b, err := base64.StdEncoding.DecodeString(state)
-	own = err == nil && strings.HasPrefix(string(b), "fakecloud "+maker+" ")
+	own = err == nil && strings.HasPrefix(string(b), begins(maker))
 	return own, own && state == seal(maker, what)
 }
 

@@ -176,6 +176,13 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, at *place, model
 		})
 		return
 	}
+	if scan.OtherModels != "" && len(principal.Models) > 0 {
+		g.refuse(w, at.errors, &llm.Error{
+			Class: llm.BadRequest, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusBadRequest, Param: scan.OtherModels,
+			Message: scan.OtherModels + ": this key may use certain models only, and the provider could answer with others; leave it out",
+		})
+		return
+	}
 	g.dispatch(w, r, &a, principal, arrived, body, scan)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/skein-run/skein/internal/gateway"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/telemetry"
+	"github.com/skein-run/skein/internal/wire/all"
 )
 
 func TestAnErrorBeforeTheFirstFrameHasAStatusOfItsOwn(t *testing.T) {
@@ -140,6 +141,18 @@ func TestRefusalsComeInTheCallersShape(t *testing.T) {
 		}
 		if c.status == 405 && resp.Header.Get("Allow") == "" {
 			t.Errorf("%s %s: no Allow header", c.method, c.path)
+		}
+	}
+}
+
+// A key for certain models must not reach others through a provider that picks them.
+func TestAKeyForCertainModelsLetsNoProviderPickOthers(t *testing.T) {
+	for _, models := range [][]string{nil, {"m"}} {
+		base, _ := start(t, gateway.ServerConfig{Gateway: gateway.New(gateway.Config{Guard: guard{p: &auth.Principal{Models: models}}, Codecs: all.Codec, Dispatch: doer(whole)})})
+		for path, body := range map[string]string{chatPath: `{"model":"m","messages":[],"models":["dear"]}`, messagesPath: `{"model":"m","messages":[],"fallbacks":[{"model":"dear"}]}`} {
+			if resp := post(t, base+path, body); (resp.StatusCode == 400) != (models != nil) {
+				t.Errorf("a key for %v: %s is %d", models, path, resp.StatusCode)
+			}
 		}
 	}
 }

@@ -57,6 +57,9 @@ const (
 	idleTimeout   = 2 * time.Minute
 	headerBytes   = 64 << 10
 	bodyTime      = time.Minute // for a body that no handler reads
+	mostStreams   = 100         // at a time on one connection of HTTP/2
+	pingAfter     = time.Minute // of silence on such a connection
+	writeTimeout  = time.Minute // for whoever is at its end to take anything at all
 	lastGrace     = 5 * time.Second
 )
 
@@ -82,9 +85,14 @@ func Listen(c ServerConfig) (*Server, error) {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytes,
 		Protocols:         &protocols,
-		ConnContext:       connContext,
-		ConnState:         connState,
-		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: mostStreams,
+			SendPingTimeout:      pingAfter, // one who has gone without a word holds no streams
+			WriteByteTimeout:     writeTimeout,
+		},
+		ConnContext: connContext,
+		ConnState:   connState,
+		ErrorLog:    slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	if c.Addr != "" {
 		l, err := net.Listen("tcp", c.Addr)

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/skein-run/skein/internal/fakecloud"
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/all"
 )
@@ -24,8 +26,8 @@ type cell struct {
 	lossy  string // what the answers say was lost without changing their meaning
 }
 
-// patience is more than all of it takes.
-const patience = time.Minute
+// patience is far more than all of it takes.
+const patience = 3 * time.Minute
 
 // talk is a new conversation.
 func (c *cell) talk(k wish) (talker, error) {
@@ -71,7 +73,7 @@ func (c *cell) say(to talker, in input) (said, error) {
 func (c *cell) upstream(n int) []string { return c.lane.seen.since(n) }
 
 // carry is how Skein says what cannot be had.
-var carry = regexp.MustCompile(`speaks ([a-z.]+), which cannot carry (\S+?)( \(|;)`)
+var carry = regexp.MustCompile(`speaks ([a-z_.]+), which cannot carry (\S+?)( \(|;)`)
 
 // loss is what a refusal says is lost, where it is one that the tables foresee.
 // Anything else that went wrong is not.
@@ -103,6 +105,12 @@ func (l *lane) impossible(op llm.Operation, upstream, field string) bool {
 		}
 	}
 	return lost > 0 && lost == all
+}
+
+// speaks reports whether the lane's model has an API in a format, so that requests in
+// it pass as they come.
+func (l *lane) speaks(f llm.Format) bool {
+	return slices.ContainsFunc(l.info.SurfacesOf(l.up), func(s *provider.Surface) bool { return s.Format == f })
 }
 
 func fateOf(f llm.Format, field string) (fate wire.Fate, known bool) {

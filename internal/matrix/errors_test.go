@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/skein-run/skein/internal/auth"
 	"github.com/skein-run/skein/internal/fakecloud"
 )
 
@@ -96,6 +97,44 @@ func each(w *world, f func(l *lane, c *client, stream bool)) {
 			for _, stream := range []bool{false, true} {
 				f(l, &clients[i], stream)
 			}
+		}
+	}
+}
+
+// TestOwnRefusals: what Skein itself refuses is told in each SDK's terms, and is not
+// tried again.
+func TestOwnRefusals(t *testing.T) {
+	w := newWorld(t, nil)
+	stranger := *w
+	var err error
+	if stranger.key, err = auth.ParseToken("sk-skein-" + strings.Repeat("a", 16) + "-" + strings.Repeat("b", 52)); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		name, model string
+		from        *world
+		status      int
+	}{
+		{"a key that nobody made", "anthropic", &stranger, http.StatusUnauthorized},
+		{"a model that there is not", "no-such-model", w, http.StatusNotFound},
+	} {
+		for i := range clients {
+			for _, stream := range []bool{false, true} {
+				c, sent := &clients[i], w.counter()
+				to, err := c.make(x.from, sent, x.model, wish{}, 3)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := to.say(w.ctx, stream, input{text: "say hello"})
+				if status, _ := to.status(err); status != x.status || sent.requests() != 1 {
+					t.Errorf("%s, %s, streamed %t: %d requests, told as %d: %v %+v", x.name, c.name, stream, sent.requests(), status, err, got)
+				}
+			}
+		}
+	}
+	for _, l := range w.lanes {
+		if n := l.seen.count(); n != 0 {
+			t.Errorf("%s was asked %d times", l.name, n)
 		}
 	}
 }

@@ -18,62 +18,64 @@ type feature struct {
 	doc  string
 	core bool // also tried with the clients that are not tried with everything
 	try  func(c *cell) (talker, error)
+	// field is what the tables call it, where some provider cannot carry it.
+	field string
 }
 
 var features = []feature{
-	{"text", "a question and an answer", true, func(c *cell) (talker, error) {
+	{name: "text", doc: "a question and an answer", core: true, try: func(c *cell) (talker, error) {
 		return c.once(wish{}, input{text: "say hello"}, func(got said, _ string) error {
 			return want(strings.Contains(got.text, "Hello!") && got.stop == "end", got)
 		})
 	}},
-	{"system", "system text", false, func(c *cell) (talker, error) {
+	{name: "system", doc: "system text", try: func(c *cell) (talker, error) {
 		return c.once(wish{system: "Be as brief as QUARTZ."}, input{text: "say hello"}, func(got said, body string) error {
 			return want(strings.Contains(got.text, "Hello!") && strings.Contains(body, "QUARTZ"), got)
 		})
 	}},
-	{"turns", "a conversation of several turns", false, tryTurns},
-	{"tool", "a tool is called, and its result told", true, func(c *cell) (talker, error) { return c.tools(wish{tools: true}, "Paris") }},
-	{"parallel", "two calls in one turn", false, func(c *cell) (talker, error) { return c.tools(wish{tools: true}, "Paris", "Rome") }},
-	{"forced", "a tool has to be called", false, func(c *cell) (talker, error) {
+	{name: "turns", doc: "a conversation of several turns", try: tryTurns},
+	{name: "tool", doc: "a tool is called, and its result told", core: true, try: func(c *cell) (talker, error) { return c.tools(wish{tools: true}, "Paris") }},
+	{name: "parallel", doc: "two calls in one turn", try: func(c *cell) (talker, error) { return c.tools(wish{tools: true}, "Paris", "Rome") }},
+	{name: "forced", doc: "a tool has to be called", try: func(c *cell) (talker, error) {
 		return c.once(wish{tools: true, force: toolName}, input{text: "It is nice here in Oslo"}, func(got said, _ string) error {
 			return want(len(got.calls) == 1 && got.calls[0].name == toolName && strings.Contains(got.calls[0].args, "Oslo"), got)
 		})
 	}},
-	{"image", "a picture, its bytes in the request", false, func(c *cell) (talker, error) {
+	{name: "image", doc: "a picture, its bytes in the request", try: func(c *cell) (talker, error) {
 		return c.once(wish{}, input{text: "say hello", image: dot}, func(got said, body string) error {
 			return want(strings.Contains(got.text, "Hello!") && got.in > 1000 && strings.Contains(body, inBase64(dot)), got)
 		})
 	}},
-	{"pdf", "a document, its bytes in the request", false, func(c *cell) (talker, error) {
+	{name: "pdf", doc: "a document, its bytes in the request", try: func(c *cell) (talker, error) {
 		return c.once(wish{}, input{text: "say hello", pdf: page}, func(got said, body string) error {
 			return want(got.stop == "end" && got.in > 1000 && strings.Contains(body, inBase64(page)), got)
 		})
 	}},
-	{"reasoning", "thinking is asked for, and goes back with its state", false, tryReasoning},
-	{"schema", "an answer that follows a schema", false, func(c *cell) (talker, error) {
+	{name: "reasoning", doc: "thinking is asked for, and goes back with its state", try: tryReasoning},
+	{name: "schema", doc: "an answer that follows a schema", try: func(c *cell) (talker, error) {
 		return c.once(wish{schema: true}, input{text: "Name a city such as Lyon"}, func(got said, _ string) error {
 			var in struct{ City string }
 			return want(json.Unmarshal([]byte(got.text), &in) == nil && in.City != "", got)
 		})
 	}},
-	{"stop", "a stop sequence", false, func(c *cell) (talker, error) {
+	{name: "stop", doc: "a stop sequence", field: "stop", try: func(c *cell) (talker, error) {
 		return c.once(wish{stop: "know only"}, input{text: "Tell me who you are"}, func(got said, _ string) error {
 			// Most formats tell it as any other end.
 			return want(strings.Contains(got.text, "stand-in model") && !strings.Contains(got.text, "only") && (got.stop == "end" || got.stop == "sequence"), got)
 		})
 	}},
-	{"cap", "an output cap that is reached", false, func(c *cell) (talker, error) {
+	{name: "cap", doc: "an output cap that is reached", try: func(c *cell) (talker, error) {
 		return c.once(wish{most: 16}, input{text: strings.Repeat("the quick brown fox jumps over the lazy dog ", 3)}, func(got said, _ string) error {
 			return want(got.stop == "length" && got.out == 16, got)
 		})
 	}},
-	{"cache", "a long prompt whose cached part is marked, asked twice", false, tryCache},
-	{"seed", "a seed", false, func(c *cell) (talker, error) {
+	{name: "cache", doc: "a long prompt whose cached part is marked, asked twice", try: tryCache},
+	{name: "seed", doc: "a seed", field: "seed", try: func(c *cell) (talker, error) {
 		return c.once(wish{seed: true}, input{text: "say hello"}, func(got said, body string) error {
 			return want(strings.Contains(got.text, "Hello!") && strings.Contains(body, `seed":7`), got)
 		})
 	}},
-	{"n", "two answers", false, tryTwo},
+	{name: "n", doc: "two answers", field: "n>1", try: tryTwo},
 }
 
 func want(ok bool, got said) error {

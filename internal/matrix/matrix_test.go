@@ -1,12 +1,15 @@
 package matrix
 
 import (
+	"errors"
 	"flag"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/skein-run/skein/internal/llm"
 )
 
 var update = flag.Bool("update", false, "write docs/matrix.md")
@@ -109,6 +112,9 @@ func try(w *world, l *lane, c *client, f *feature, stream bool) result {
 		if field, ok := x.loss(to, err); ok {
 			return result{lost: field}
 		}
+	}
+	if err == nil && f.field != "" && !l.speaks(c.format) && l.impossible(llm.Generate, l.up, f.field) {
+		err = errors.New("it is answered, and the tables say that it cannot be")
 	}
 	return result{err: err, lossy: once(x.lossy)}
 }

@@ -19,10 +19,11 @@ The official SDKs of OpenAI, Anthropic, AWS and Google for Go, unmodified, again
 | ok | it works, streamed and not |
 | ok, but ` + "x" + ` | it works; what is named changes cost or bookkeeping only, and is told in x-skein-lossy |
 | **x** | a semantic loss of [the tables](wire-losses.md): 400, and the error names the field |
+| **by the provider** | 400, as the provider itself refuses it |
 | a / b | not streamed / streamed, where they differ |
 | – | the client's format has no word for it |
 
-Two answers (n) were asked for wherever a provider takes that; the stand-ins give one. In ` + "`elsewhere`" + ` a conversation that began with thinking goes on with another maker's model: its state cannot go there, and ` + "`state: strip`" + ` takes it out.
+Two answers (n) were asked for wherever a provider takes that; the stand-ins give one. In ` + "`elsewhere`" + ` a conversation that began with thinking goes on with another maker's model: its state cannot go there, and ` + "`state: strip`" + ` takes it out. A provider at an address that is not its own, as these stand-ins are, may be anybody, so that state which comes in its own format is judged by the provider.
 
 | row | what is tried |
 |---|---|

@@ -24,7 +24,6 @@ import (
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/node"
 	"github.com/skein-run/skein/internal/provider"
-	"github.com/skein-run/skein/internal/wire/all"
 )
 
 // lane is one provider with a model of its own kind, and a stand-in that serves
@@ -41,7 +40,6 @@ type lane struct {
 	// marks: prompts are cached up to marks; else by themselves.
 	marks bool
 
-	mu    sync.Mutex // held by the cell that is being tried
 	cloud *fakecloud.Server
 	seen  witness
 	info  provider.Info
@@ -141,7 +139,7 @@ func newWorld(t *testing.T, more func(l *lane, cell, row string, providers, mode
 		row := strings.ReplaceAll(l.row, "URL", l.serve(t))
 		fmt.Fprintf(&providers, "  %s: {%s, key: %s}\n", l.name, row, providerKey)
 		fmt.Fprintf(&models, "  %[1]s: {deployments: [{provider: %[1]s, upstream: %[2]q}]}\n", l.name, l.up)
-		if l.embed != "" && all.Codec(llm.TitanEmbed) != nil {
+		if l.embed != "" {
 			fmt.Fprintf(&models, "  %[1]s-embed: {deployments: [{provider: %[1]s, upstream: %[2]q}]}\n", l.name, l.embed)
 		}
 		if more == nil {

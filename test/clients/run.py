@@ -27,7 +27,7 @@ from world import World
 
 ALL_TOLD = 600  # seconds
 EACH = 60  # seconds a client and provider
-ORDER = ["ended", "text", "stream", "tool", "stream_tool", "image", "reasoning", "structured", "error", "limited", "count", "models", "invoke", "embed", "task"]
+ORDER = ["ended", "text", "stream", "tool", "stream_tool", "image", "reasoning", "structured", "error", "limited", "count", "models", "invoke", "embed", "embed_many", "task"]
 
 
 def bounded(command, seconds, **how):

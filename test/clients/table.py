@@ -133,8 +133,10 @@ AGENTS = [
 
 # What cannot work, each with its reason: (client, provider, feature), * for any. A
 # row whose cells all work again is an error, so that none outlives its reason.
+STORED = ("It sends earlier output back as item_reference, an id of what only the provider keeps that made it; with"
+          " providerOptions.openai.store = false it sends the output itself (vercel-ai openai unstored).")
 EXPLAINED = {
-    ("vercel-ai openai", provider, feature): "It sends earlier output back as item_reference, an id of what only the provider keeps that made it; with"
-    " providerOptions.openai.store = false it sends the output itself (vercel-ai openai unstored)."
-    for provider in ("compatible", "anthropic", "bedrock-*", "gemini", "vertex-*") for feature in ("tool", "stream_tool")
+    **{("vercel-ai openai", provider, feature): STORED
+       for provider in ("compatible", "anthropic", "bedrock-*", "gemini", "vertex-*") for feature in ("tool", "stream_tool")},
+    ("openai-python embeddings", "bedrock-nova", "embed_many"): "Titan takes one text a request, and a call is one request.",
 }

@@ -263,6 +263,10 @@ func (s *scan) choice(c *raw.Cursor, v *stream.Verdict) {
 	}
 	bit := uint64(1) << (uint(index) % 64)
 	s.begun |= bit
+	if stopped {
+		s.finished |= bit
+	}
+	s.p.Stopped = s.begun == s.finished // one that begins late may be cut all the same
 	out := s.out
 	if index > 0 {
 		out = nil // the canonical answer is the first choice
@@ -271,8 +275,6 @@ func (s *scan) choice(c *raw.Cursor, v *stream.Verdict) {
 		s.apply(d, v, out)
 	}
 	if stopped {
-		s.finished |= bit
-		s.p.Stopped = s.begun == s.finished
 		s.p.OpenTool = false
 		if out != nil {
 			out.finish(string(reason), v)

@@ -162,6 +162,22 @@ func TestSeveralChoicesStopWhenAllHave(t *testing.T) {
 	}
 }
 
+// A choice that begins after another one stopped is cut like any other, also where the
+// vendor sends no [DONE] and counts in every chunk.
+func TestAChoiceThatBeganLateIsNotWholeBecauseAnotherIs(t *testing.T) {
+	const counted = `,"usage":{"prompt_tokens":1,"completion_tokens":1}}` + "\n\n"
+	text := `data: {"choices":[{"index":0,"delta":{"content":"a"}}]` + counted + `data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]` + counted
+	cut := text + `data: {"choices":[{"index":1,"delta":{"content":"b"}}]` + counted
+	for _, d := range []*wire.Dialect{nil, {NoDone: true}} {
+		if got := wiretest.Drain(chat.Codec{}.Frames(strings.NewReader(text), d, wire.FrameOptions{})); got.Err != nil {
+			t.Errorf("one choice, whole: %v", got.Err)
+		}
+		if got := wiretest.Drain(chat.Codec{}.Frames(strings.NewReader(cut), d, wire.FrameOptions{})); got.Err == nil {
+			t.Error("a choice that was cut passes as whole")
+		}
+	}
+}
+
 func TestToolCallsOfVendorsThatSendThemWhole(t *testing.T) {
 	whole := `data: {"choices":[{"index":0,"delta":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}},{"id":"b","function":{"name":"g","arguments":"{\"x\":1}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":1}}` + "\n\n"
 	same := `data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}` + "\n\n" +

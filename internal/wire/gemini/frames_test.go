@@ -116,6 +116,31 @@ func TestAStreamWithoutItsProperEndIsBroken(t *testing.T) {
 	}
 }
 
+// Some upstream that goes on behind its whole answer must not fill our memory.
+func TestAStreamThatGoesOnBehindItsEndIsBounded(t *testing.T) {
+	endless := io.MultiReader(strings.NewReader(sse(finish)), &repeated{text: sse(late)})
+	got := wiretest.Drain(gemini.Codec{}.Frames(endless, nil, wire.FrameOptions{}))
+	var e *llm.Error
+	if !errors.As(got.Err, &e) || e.Class != llm.Malformed || len(got.Bytes) > 2<<20 {
+		t.Errorf("%v after %d bytes", got.Err, len(got.Bytes))
+	}
+}
+
+// repeated is a text without end; as a test must have one, it is at 8 MB.
+type repeated struct {
+	text string
+	n    int
+}
+
+func (r *repeated) Read(b []byte) (int, error) {
+	if r.n > 8<<20 {
+		return 0, io.EOF
+	}
+	n := copy(b, r.text[r.n%len(r.text):])
+	r.n += n
+	return n, nil
+}
+
 func TestFirstContent(t *testing.T) {
 	for name, parts := range map[string]string{
 		"text": `{"text":"x"}`, "thinking": `{"text":"x","thought":true}`, "a call": `{"functionCall":{"name":"f"}}`,

@@ -15,6 +15,7 @@ type counts struct {
 	thinking              int64
 	searches              int64
 	tier                  string
+	dearer                string // a speed or a place that has a price of its own
 	compactIn, compactOut int64 // passes that the totals leave out
 	some                  bool
 }
@@ -52,6 +53,14 @@ func (n *counts) take(c *raw.Cursor) {
 			n.searches = member(c, "web_search_requests", n.searches)
 		case "service_tier":
 			n.tier = text(c)
+		case "speed":
+			if text(c) == "fast" {
+				n.dearer = "fast"
+			}
+		case "inference_geo":
+			if geo := text(c); geo == "us" {
+				n.dearer = "inference_geo us"
+			}
 		case "iterations":
 			n.iterations(c)
 		default:
@@ -124,6 +133,9 @@ func (n *counts) iterations(c *raw.Cursor) {
 // cache already, and output includes thinking.
 func (n *counts) usage() llm.Usage {
 	u := llm.Usage{Reported: n.some, Searches: n.searches, Tier: n.tier}
+	if n.dearer != "" && (n.tier == "" || n.tier == "standard") {
+		u.Tier = n.dearer
+	}
 	t := &u.Tokens
 	t[llm.TokInput] = n.input + n.compactIn
 	t[llm.TokCacheRead] = n.read

@@ -73,6 +73,7 @@ type Reader struct {
 	content bool // content has come
 	began   bool
 	ending  bool // the answer is complete, the stream not yet at its end
+	after   int  // bytes that came since
 	done    bool
 	err     error // what Next gives from now on
 }
@@ -219,6 +220,12 @@ func (r *Reader) keep() {
 // do.
 func (r *Reader) see(f *frame) bool {
 	ev := &r.pending
+	if r.ending { // all of it is kept
+		if r.after += len(ev.Raw); r.after > mostAfter {
+			r.v = Verdict{Err: &llm.Error{Class: llm.Malformed, Blame: llm.BlameProvider, Billed: llm.BilledYes, Message: "the answer is whole, and its stream goes on and on"}}
+			return true
+		}
+	}
 	if ev.kind != usual {
 		switch {
 		case ev.kind == foreign && !r.began:
@@ -278,6 +285,9 @@ func (r *Reader) class(f *frame) wire.FrameClass {
 	}
 	return wire.Prelude
 }
+
+// mostAfter is how much may come behind a complete answer.
+const mostAfter = 1 << 20
 
 // mostBody is how much of a body is read that is not in its framing.
 const mostBody = 64 << 10
