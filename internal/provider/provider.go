@@ -127,7 +127,7 @@ func open(name string, o Options) (*Provider, error) {
 		express:  k == vertex && o.Project == "",
 		idHeader: http.CanonicalHeaderKey(orElse(o.RequestIDHeader, k.RequestIDHeader)),
 	}
-	if custom {
+	if custom && k == openAI { // where Chat has state, it says whose
 		p.info.Makers = anyone
 	}
 	for i := range creds {

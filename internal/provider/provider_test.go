@@ -169,7 +169,8 @@ func TestMakersWhoseStateIsUnderstood(t *testing.T) {
 		{provider.Options{Kind: "gemini", Key: "k"}, "gemini-2.5-pro", "[google]"},
 		{provider.Options{Kind: "openrouter", Key: "k"}, "anthropic/claude-opus-4.6", "[*]"},
 		{provider.Options{Kind: "groq", Key: "k"}, "llama", "[]"},
-		{provider.Options{Kind: "groq", Key: "k", Endpoint: "http://proxy"}, "llama", "[*]"},
+		{provider.Options{Kind: "groq", Key: "k", Endpoint: "http://proxy"}, "llama", "[]"},
+		{provider.Options{Kind: "anthropic", Endpoint: "http://proxy"}, "claude-opus-4-6", "[anthropic]"},
 		{provider.Options{Kind: "vllm"}, "llama", "[]"},
 	} {
 		p, err := provider.New("p", c.o)

@@ -112,7 +112,9 @@ func (r *betaRow) at(cloud Cloud) string {
 func BetasAt(cloud Cloud, flags []string) (send []string, losses []Loss) {
 	for _, flag := range flags {
 		name, note := "!", "unknown to this cloud"
-		if cloud == CloudAnthropic {
+		if !flagText(flag) {
+			note = "not a flag"
+		} else if cloud == CloudAnthropic {
 			name = "="
 		} else if i := slices.IndexFunc(betas, func(r betaRow) bool { return r.flag == flag }); i >= 0 {
 			name, note = betas[i].at(cloud), betas[i].note
@@ -131,4 +133,15 @@ func BetasAt(cloud Cloud, flags []string) (send []string, losses []Loss) {
 		}
 	}
 	return send, losses
+}
+
+// flagText reports whether a flag, which may come from a body, can stand in a header: a
+// request with one that cannot is never sent, and looks like its provider's fault.
+func flagText(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' || s[i] == ',' {
+			return false
+		}
+	}
+	return s != ""
 }

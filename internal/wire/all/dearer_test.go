@@ -61,6 +61,16 @@ func TestWhatCostsMoreThanTheModelIsSeen(t *testing.T) {
 	}
 }
 
+// TestACapInTheModelsOwnWordsIsRefused: it would undo the one that a budget sets.
+func TestACapInTheModelsOwnWordsIsRefused(t *testing.T) {
+	for _, fields := range []string{`"max_tokens":9`, `"inferenceConfig":{"maxTokens":9}`, `"textGenerationConfig":{"maxTokenCount":9}`} {
+		_, err := all.Codec(llm.Converse).Scan([]byte(`{"messages":[],"additionalModelRequestFields":{`+fields+`}}`), &wire.Head{Model: "m"})
+		if err == nil {
+			t.Errorf("%s passes", fields)
+		}
+	}
+}
+
 // TestASpeedThatAnsweredIsTold: it has a price of its own, and the bill must not look
 // like that of the standard one.
 func TestASpeedThatAnsweredIsTold(t *testing.T) {

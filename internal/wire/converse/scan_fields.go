@@ -35,7 +35,7 @@ func (s *scanner) fields() {
 			s.betas()
 		case "tools":
 			s.fieldTools()
-		case configName:
+		case configName, "textGenerationConfig":
 			s.fieldConfig()
 		case "n", "num_generations", "numResults":
 			s.Choices = max(s.Choices, c.Count())
@@ -53,7 +53,7 @@ func (s *scanner) capped(key []byte) bool {
 	return true
 }
 
-// fieldConfig is where Amazon's models have settings of their own.
+// fieldConfig is where Amazon's models, newer and older, have settings of their own.
 func (s *scanner) fieldConfig() {
 	c := &s.c
 	if c.Kind() != '{' {

@@ -61,5 +61,5 @@ func signature(p *llm.Part) string {
 
 // native reports whether a part has state that Google's models understand.
 func native(p *llm.Part) bool {
-	return p.Signature != "" && (p.Maker == llm.MakerGoogle || p.Maker == "") && !wire.IsCarrier(p)
+	return p.Signature != "" && p.Maker == llm.MakerGoogle && !wire.IsCarrier(p)
 }

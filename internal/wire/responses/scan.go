@@ -125,12 +125,14 @@ func (s *scanner) members() {
 		case kServiceTier:
 			s.Tier = c.TextIf()
 		default:
-			switch name := string(key); name {
+			switch string(key) { // without a copy of the others
 			case "plugins", "search_parameters":
+				name := string(key)
 				if wire.Says(c.Raw()) {
 					s.ServerTool = name
 				}
 			case "models", "preset":
+				name := string(key)
 				if wire.Says(c.Raw()) {
 					s.OtherModels = name
 				}
