@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -118,8 +119,19 @@ func (r *run) hold(c *call.Command) call.Event {
 		}
 	}
 	a.lower = t.OutputCap > 0 && (f.MaxOutput == 0 || a.cap < f.MaxOutput)
-	a.body, a.losses = body, losses
+	a.body, a.losses = body, eachOnce(losses)
 	return call.Event{Kind: call.Held, Hard: a.grant.Hard || r.d.careful()}
+}
+
+// eachOnce drops losses of fields that are named already: a field can be lost by its
+// format and by its model.
+func eachOnce(losses []wire.Loss) []wire.Loss {
+	for i := range losses {
+		if slices.ContainsFunc(losses[:i], func(l wire.Loss) bool { return l.Field == losses[i].Field }) {
+			return eachOnce(slices.Delete(slices.Clone(losses), i, i+1))
+		}
+	}
+	return losses
 }
 
 // unbounded says, for a person, what in a request has no bound.
