@@ -85,7 +85,7 @@ func (r *run) open(c call.Command) call.Event {
 	if r.ctx.Err() != nil || errors.Is(err, errSink) {
 		r.feed(call.Event{Kind: call.Gone})
 	}
-	e := r.asError(err)
+	e := a.dep.callers(r.asError(err))
 	return call.Event{Kind: call.Broke, Err: e, Again: r.another(e), Progress: &a.progress}
 }
 
@@ -151,7 +151,7 @@ func (r *run) refusal(ans *provider.Answer) error {
 		}
 	}
 	if e := r.at.codec.DecodeError(ans.Status, ans.Header, body, r.at.on.Dialect); e != nil {
-		return dep.callers(e)
+		return e
 	}
 	return r.malformed(fmt.Errorf("status %d with %s where a stream was asked for", ans.Status, ans.Header.Get("Content-Type")))
 }

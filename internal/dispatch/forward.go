@@ -44,6 +44,12 @@ func (r *run) readStream(ans *provider.Answer) error {
 			}
 			return err
 		}
+		if !same { // what is made of events keeps all of an answer's text
+			if p := s.Progress(); p.TextBytes+p.ThinkingBytes+p.ToolBytes > maxWhole {
+				a.progress = p
+				return r.malformed(errTooLong)
+			}
+		}
 		b := f.Bytes
 		if w != nil {
 			r.out = w.Write(r.out[:0], f.Events)

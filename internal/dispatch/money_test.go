@@ -305,6 +305,7 @@ func TestWhatMayGoOnWithoutUsStaysCounted(t *testing.T) {
 		{stall, true, leave, true},
 		{cutContent, true, nil, true},
 		{noUsage, true, nil, true},
+		{zeroUsage, true, nil, true},
 		{serverError, true, nil, false},
 		{rate, true, nil, false},
 		{refuse, true, nil, false},
@@ -345,6 +346,31 @@ func TestWorkInTheBackgroundStaysCounted(t *testing.T) {
 		t.Errorf("%v: spent %s, held %s, cost %s, doubt %s", o.err, st.Spent, e.Held, e.Total(), e.Doubt)
 	}
 }
+
+// TestACallersOwnQuotaRestsNothing, also where it is told inside a stream: the next
+// caller comes with another credential.
+func TestACallersOwnQuotaRestsNothing(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, "data: {\"error\":{\"message\":\"You exceeded your current quota\",\"type\":\"insufficient_quota\",\"code\":429}}\n\n")
+	}))
+	defer s.Close()
+	p, err := provider.New("p1", provider.Options{Kind: "openai", Endpoint: s.URL, Auth: "caller"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	b := newBench(t, func(o *dispatch.Options, _ *dispatch.ModelOptions) { o.Setup.Providers["p1"] = p }, newUpstream(t, llm.Chat, none))
+	o := b.call(t, t.Context(), llm.Chat, request(llm.Chat, true, ""), func(c *dispatch.Call, _ *sink) { c.Source = withKey{c.Source} })
+	if state := b.Models()[0].Deployments[0].State; o.err == nil || state != "ready" {
+		t.Errorf("%v, and the deployment: %s", o.err, state)
+	}
+}
+
+// withKey is a source whose client has a credential of its own.
+type withKey struct{ dispatch.Source }
+
+func (withKey) Header() http.Header { return http.Header{"X-Skein-Provider-Key": {"k"}} }
 
 // TestAClientThatLeftBeforeItBegan costs nothing.
 func TestAClientThatLeftBeforeItBegan(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/skein-run/skein/internal/limit"
 )
 
 // pattern is a model whose name has a *: it stands for many.
@@ -121,8 +123,11 @@ func (d *Dispatcher) find(w *world, name string) *model {
 		return m.(*model)
 	}
 	o, ok := w.options(name)
-	if !ok || w.count.Load() >= mostOthers {
+	if !ok {
 		return nil
+	}
+	if w.count.Load() >= mostOthers {
+		d.forget(w)
 	}
 	m, err := d.model(w, name, o)
 	if err != nil {
@@ -132,6 +137,42 @@ func (d *Dispatcher) find(w *world, name string) *model {
 		w.count.Add(1)
 	}
 	return m
+}
+
+// forget lets go of the names that clients made us remember, and of what is known of
+// their deployments: whoever makes up names must not keep others from being served.
+// Calls under way end as they began.
+func (d *Dispatcher) forget(w *world) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if w.count.Load() < mostOthers { // somebody else did
+		return
+	}
+	keptStandings, keptQuotas := map[*standing]bool{}, map[*limit.Cooldown]bool{}
+	for _, m := range w.models {
+		for _, dep := range m.deployments {
+			keptStandings[dep.standing] = true
+			for _, k := range dep.keys {
+				keptQuotas[k.quota] = true
+			}
+		}
+	}
+	gone := map[*limit.Cooldown]bool{}
+	w.others.Range(func(name, m any) bool {
+		w.others.Delete(name)
+		for _, dep := range m.(*model).deployments {
+			if keptStandings[dep.standing] || dep.slots.InFlight() > 0 || len(dep.waiting) > 0 {
+				continue
+			}
+			delete(d.standings, dep.name)
+			for _, k := range dep.keys {
+				gone[k.quota] = !keptQuotas[k.quota]
+			}
+		}
+		return true
+	})
+	maps.DeleteFunc(d.quotas, func(_ string, q *limit.Cooldown) bool { return gone[q] })
+	w.count.Store(0)
 }
 
 // options are those of a name that is no model of its own.
@@ -161,8 +202,15 @@ func (w *world) options(name string) (ModelOptions, bool) {
 // Resolve is the name of the model that a name means: itself, or what it is an alias
 // of; "" where nothing is served under it.
 func (d *Dispatcher) Resolve(name string) string {
-	if m := d.find(d.world.Load(), name); m != nil {
+	w := d.world.Load()
+	if m := w.models[name]; m != nil {
 		return m.name
+	}
+	o, ok := w.options(name)
+	if ok && slices.ContainsFunc(o.Deployments, func(do DeploymentOptions) bool {
+		return w.setup.Providers[do.Provider] != nil && do.Upstream != "" && len(surfacesAt(w.setup.Providers[do.Provider], do.Upstream)) > 0
+	}) {
+		return name // it is not remembered: asking for a name is not using it
 	}
 	return ""
 }

@@ -515,6 +515,21 @@ func TestNamesThatAreNoModelsOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestNamesThatSomebodyMakesUpKeepNobodyOut(t *testing.T) {
+	w := newPlains(t, func(_ *plains, o *dispatch.Options) { o.Setup.AnyModel = true }, formats(llm.Chat))
+	for i := range 2100 {
+		if name := fmt.Sprintf("p1/made-up-%d", i); !w.Knows(name) {
+			t.Fatalf("%s is not served", name)
+		}
+	}
+	if !w.Knows("p1/another") || !w.Knows("m") || w.Resolve("p1/one-more") != "p1/one-more" || w.Resolve("p2/x") != "" {
+		t.Error("a name that is asked for late is not served")
+	}
+	if n := w.Standings(); n > 2200 {
+		t.Errorf("%d deployments are remembered", n)
+	}
+}
+
 func TestMistakesInNamesAreTold(t *testing.T) {
 	w := newPlains(t, nil, formats(llm.Chat))
 	on := []dispatch.DeploymentOptions{{Provider: "p1", Upstream: "*"}}

@@ -130,7 +130,10 @@ func (r *run) usage(err *llm.Error) (llm.Usage, price.Source) {
 	a := &r.at
 	p := &a.progress
 	if err == nil && p.Usage.Reported {
-		return p.Usage, price.Reported
+		none := p.Usage.InputTokens()+p.Usage.OutputTokens() == 0
+		if !none || !p.Content() && r.op != llm.Embed { // nothing is not what something took
+			return p.Usage, price.Reported
+		}
 	}
 	if err != nil && !p.Content() {
 		switch free, refused := err.Billed == llm.BilledNo, a.rec.Status >= 400; {

@@ -35,6 +35,7 @@ const (
 	badRequest   fault = "400"           //
 	noContent    fault = "no content"    // a proper answer with nothing in it
 	noUsage      fault = "no usage"      // a proper answer that does not say what it cost
+	zeroUsage    fault = "usage of 0"    // and one that says it cost nothing
 )
 
 // beforeContent are the faults that another deployment can make good unseen.
@@ -204,7 +205,11 @@ func (u *upstream) pieces(f fault) []string {
 		out = append(out, chunk(fmt.Sprintf(`{"index":0,"delta":{"content":%q},"finish_reason":null}`, word), ""))
 	}
 	end := chunk(`{"index":0,"delta":{},"finish_reason":"stop"}`, "")
-	if f != noUsage {
+	switch f {
+	case noUsage:
+	case zeroUsage:
+		end += chunk("", `,"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}`)
+	default:
 		input := max(u.input, 12)
 		end += chunk("", fmt.Sprintf(`,"usage":{"prompt_tokens":%d,"completion_tokens":5,"total_tokens":%d}`, input, input+5))
 	}

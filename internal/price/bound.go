@@ -141,6 +141,17 @@ func (c *Card) dearest(a Ask) (in, out, call, search *Rate) {
 	if a.Never&(1<<llm.TokReasoning) == 0 {
 		a.Never &^= 1 << llm.TokOutput // thinking may be billed as output
 	}
+	if plain := ClassSet(llm.TokInput, llm.TokOutput); a.Never&plain != 0 {
+		for class := range llm.NumTokenClasses { // what the card says nothing of is billed at the plain price
+			side := ClassSet(llm.TokOutput)
+			if inputClasses&(1<<class) != 0 {
+				side = ClassSet(llm.TokInput)
+			}
+			if a.Never&(1<<class) == 0 && !c.has(Meter(class.String())) {
+				a.Never &^= side
+			}
+		}
+	}
 	var plain Classes
 	for i := range c.Rates {
 		r := &c.Rates[i]

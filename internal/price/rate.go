@@ -81,9 +81,16 @@ func (c *Card) row(m Meter, input int64, tier string) (row *Rate, sure bool) {
 	if row = c.at(m, input, tier); row != nil {
 		return row, true
 	}
-	if m == meterReasoning && !c.has(m) {
-		// Every provider that lists no price of its own for thinking bills it as output.
-		return c.row(meterOutput, input, tier)
+	if class, token := classOf(m); token && class != llm.TokInput && class != llm.TokOutput && !c.has(m) {
+		// A class that the card says nothing of is never free: it is read, or written, at
+		// the plain price. Of thinking and of images that is certain: every provider that
+		// lists no price of their own bills them so.
+		plain := meterOutput
+		if inputClasses&(1<<class) != 0 {
+			plain = meterInput
+		}
+		row, sure = c.row(plain, input, tier)
+		return row, sure && (class == llm.TokReasoning || class == llm.TokImageInput)
 	}
 	if tier == "" {
 		return nil, false

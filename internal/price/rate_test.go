@@ -66,9 +66,14 @@ func TestARowIsChosenByContextAndTier(t *testing.T) {
 		{"reasoning", 10, "", "maker/m/output 15"},
 		{"reasoning", 200_001, "", "maker/m/output.above_200000 22.5"},
 		{"reasoning", 10, "priority", "maker/m/output.priority 26"},
-		// Nothing else becomes another class.
-		{"cache_write_1h", 10, "", "maker/m/cache_write_1h 0 unpriced"},
-		{"audio_input", 10, "", "maker/m/audio_input 0 unpriced"},
+		// So are images input; no class is free because the card says nothing of it.
+		{"image_input", 10, "", "maker/m/input 3"},
+		{"image_input", 200_001, "", "maker/m/input.above_200000 6"},
+		{"image_input", 10, "priority", "maker/m/input.priority 5.25"},
+		{"cache_write_1h", 10, "", "maker/m/input 3 price_unconfirmed"},
+		{"audio_input", 10, "", "maker/m/input 3 price_unconfirmed"},
+		{"audio_output", 10, "scale", "maker/m/output.priority 26 price_unconfirmed"},
+		// Nothing else becomes another meter.
 		{"bytes.read", 10, "", "maker/m/bytes.read 0 unpriced"},
 	} {
 		got := card().Rate([]price.Reading{{Meter: x.meter, Quantity: 1000, Source: price.Reported}}, price.Options{InputTokens: x.input, Tier: x.tier})[0]
@@ -111,7 +116,7 @@ func TestWithoutACardAllIsUnpriced(t *testing.T) {
 
 func TestMarksComeWithTheirReasons(t *testing.T) {
 	c := card().AsNotional()
-	got := c.Rate([]price.Reading{{Meter: "input", Quantity: 1, Source: price.Estimated}, {Meter: "image_input", Quantity: 1}},
+	got := c.Rate([]price.Reading{{Meter: "input", Quantity: 1, Source: price.Estimated}, {Meter: "bytes.read", Quantity: 1}},
 		price.Options{Marks: []price.Mark{price.MarkUnknown}})
 	if want := []price.Mark{price.MarkUnknown, price.MarkEstimated, price.MarkNotional}; !slices.Equal(got[0].Marks, want) {
 		t.Errorf("estimated and notional: %v, want %v", got[0].Marks, want)

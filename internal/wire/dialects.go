@@ -44,7 +44,7 @@ var dialects = []Dialect{
 	{Name: "ollama", OutputCapName: "max_tokens", ReasoningNames: []string{"reasoning"}},
 	{Name: "openrouter", CacheMarks: true, OutputCapName: "max_tokens", ReasoningNames: []string{"reasoning"},
 		Takes: []string{"top_k", "cache_control", "thinking.signature", "state", "document.url", "video", "video.url"}},
-	{Name: "perplexity", OutputCapName: "max_tokens", NoDone: true, NoStreamUsage: true, Takes: []string{"top_k"}},
+	{Name: "perplexity", OutputCapName: "max_tokens", NoDone: true, NoStreamUsage: true, ReasoningMayExceed: true, Takes: []string{"top_k"}},
 	{Name: "sglang", OutputCapName: "max_tokens", ReasoningNames: []string{"reasoning_content"}, Takes: []string{"top_k", "video", "video.url"}},
 	{Name: "snowflake", OutputCapName: "max_completion_tokens", Takes: []string{"thinking.signature", "state"}},
 	{Name: "together", OutputCapName: "max_tokens", ReasoningNames: []string{"reasoning", "reasoning_content"}, Takes: []string{"top_k", "video.url"}},

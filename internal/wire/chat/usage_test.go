@@ -24,6 +24,7 @@ func TestUsageComesInDisjointClasses(t *testing.T) {
 		{"another's gap is nothing", "openai", `{"completion_tokens":12,"prompt_tokens":35,"total_tokens":109}`, classes{35, 0, 0, 12}, 0},
 		{"more reasoning than output, inside: a floor", "openrouter", `{"prompt_tokens":43,"completion_tokens":10,"completion_tokens_details":{"reasoning_tokens":11}}`, classes{43, 0, 0, 0, 11}, 0},
 		{"more reasoning than output, a gateway: outside", "vercel", `{"prompt_tokens":61,"completion_tokens":10,"total_tokens":71,"completion_tokens_details":{"reasoning_tokens":96}}`, classes{61, 0, 0, 10, 96}, 0},
+		{"more reasoning than output, Perplexity's research: outside", "perplexity", `{"prompt_tokens":19,"completion_tokens":498,"total_tokens":517,"citation_tokens":10175,"num_search_queries":48,"reasoning_tokens":95305}`, classes{19, 0, 0, 498, 95305}, 48},
 		{"more cached than read: a floor", "azure", `{"prompt_tokens":235,"completion_tokens":90,"prompt_tokens_details":{"cached_tokens":373}}`, classes{0, 373, 0, 90}, 0},
 		{"Mistral has audio outside, and both spellings", "mistral", `{"prompt_audio_seconds":4,"prompt_tokens":9,"total_tokens":585,"completion_tokens":201,"prompt_token_details":{"cached_tokens":0,"audio_tokens":375}}`, classes{9, 0, 0, 201, 0, 375}, 0},
 		{"DeepSeek says it twice", "deepseek", `{"prompt_tokens":97,"completion_tokens":17,"prompt_tokens_details":{"cached_tokens":64},"prompt_cache_hit_tokens":64,"prompt_cache_miss_tokens":33}`, classes{33, 64, 0, 17}, 0},

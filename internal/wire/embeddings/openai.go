@@ -111,13 +111,10 @@ func (r *reader) inputs() {
 		return
 	}
 	probe := *c
-	for probe.List(); probe.More(); {
-		if probe.Kind() == '0' {
-			r.tokens()
-			r.embed().Single = true
-			return
-		}
-		break
+	if probe.List() && probe.More() && probe.Kind() == '0' {
+		r.tokens()
+		r.embed().Single = true
+		return
 	}
 	for c.List(); c.More(); {
 		switch c.Kind() {

@@ -73,6 +73,8 @@ func (s *scan) See(name, data []byte, v *stream.Verdict) {
 	case "message_stop":
 		c.Skip()
 		v.Class = wire.Terminal
+		// What the beginning says of usage is no count of what was written.
+		s.p.Usage.Reported = s.p.Usage.Reported && s.counted
 		if s.out != nil {
 			s.out.end(v)
 		}

@@ -88,6 +88,17 @@ func TestLaterUsageWins(t *testing.T) {
 	}
 }
 
+// What the beginning says of output is a beginning: where the end's count is lost the
+// provider has not said what was written.
+func TestUsageOfTheBeginningIsNoReport(t *testing.T) {
+	for text, want := range map[string]bool{start + block + hello + shut + delta + ended: true, start + block + hello + shut + ended: false} {
+		got := wiretest.Drain(messages.Codec{}.Frames(strings.NewReader(text), nil, wire.FrameOptions{}))
+		if u := got.Progress.Usage; got.Err != nil || u.Reported != want || u.Tokens[llm.TokInput] != 10 {
+			t.Errorf("%v: %+v, want it reported: %v", got.Err, u, want)
+		}
+	}
+}
+
 func TestACompactionIsBilledBesideTheTotals(t *testing.T) {
 	body := `{"type":"message","content":[],"usage":{"input_tokens":682,"output_tokens":1320,"iterations":[{"type":"compaction","input_tokens":60385,"output_tokens":592},{"type":"message","input_tokens":682,"output_tokens":1320},{"type":"advisor_message","model":"other","input_tokens":9,"output_tokens":9}]}}`
 	r, err := messages.Codec{}.DecodeResponse([]byte(body), nil)

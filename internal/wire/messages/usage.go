@@ -16,7 +16,7 @@ type counts struct {
 	searches              int64
 	tier                  string
 	dearer                string // a speed or a place that has a price of its own
-	compactIn, compactOut int64 // passes that the totals leave out
+	compactIn, compactOut int64  // passes that the totals leave out
 	some                  bool
 }
 
