@@ -92,6 +92,8 @@ func (r *run) hold(c *call.Command) call.Event {
 			Choices: f.Choices, Until: c.Until.Add(time.Minute), Unpriced: bound.Unbounded != "", Unbounded: bound.Unbounded,
 		}
 		switch {
+		case dep.searches && r.op == llm.Generate:
+			ask.Unbounded = "the model searches by itself, at a cost that nothing bounds; use another model, or a soft budget"
 		case !bounded:
 			ask.Unbounded = unbounded(f)
 		case f.OtherModels != "" && a.on.Format == f.Format: // else it does not go there

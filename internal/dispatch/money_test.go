@@ -116,6 +116,22 @@ func TestADearerTierIsHeldForOrRefused(t *testing.T) {
 	}
 }
 
+// TestAModelThatSearchesByItselfHasNoBound: under a hard budget nothing of it is sent.
+func TestAModelThatSearchesByItselfHasNoBound(t *testing.T) {
+	u := newUpstream(t, llm.Chat, none)
+	b := newBench(t, func(o *dispatch.Options, _ *dispatch.ModelOptions) {
+		o.Setup.Facts = func(string, string) dispatch.ModelFacts { return dispatch.ModelFacts{Searches: true} }
+	}, u)
+	if o := b.call(t, t.Context(), llm.Chat, request(llm.Chat, true, ""), nil); o.err != nil {
+		t.Errorf("without a budget: %v", o.err)
+	}
+	b.limit(t, "100")
+	o := b.call(t, t.Context(), llm.Chat, request(llm.Chat, true, ""), nil)
+	if o.sink.err == nil || o.sink.err.Class != llm.OverBudget || !strings.Contains(o.sink.err.Message, "searches by itself") || len(u.asked()) != 1 {
+		t.Errorf("under a hard budget: %v, asked %d times", o.sink.err, len(u.asked()))
+	}
+}
+
 // TestACacheThatIsNotAskedForIsNotHeldFor: where a model writes its cache for marked
 // prompts only, a prompt without marks is held at the plain price, and one with marks
 // at the dearest.

@@ -52,6 +52,9 @@ type ModelFacts struct {
 	// MarkedCache: what it keeps of a prompt, and bills as written to its cache, is
 	// what the request marks.
 	MarkedCache bool
+	// Searches: it searches the web or runs code when it sees fit, at a cost that
+	// nothing in a request bounds.
+	Searches bool
 	// Model is what decides how a request to it is spelled.
 	Model wire.Model
 }

@@ -51,6 +51,7 @@ type deployment struct {
 	send      Upstream
 
 	markedCache bool // it writes a cache for what is marked only
+	searches    bool // it does what costs, unasked
 	facts       wire.Model
 	info        provider.Info
 	surfaces    []*provider.Surface // the preferred one first
@@ -183,7 +184,7 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 		if dep.maxOutput == 0 {
 			dep.maxOutput = f.MaxOutput
 		}
-		dep.markedCache, dep.facts = f.MarkedCache, f.Model
+		dep.markedCache, dep.searches, dep.facts = f.MarkedCache, f.Searches, f.Model
 	}
 	group := o.QuotaGroup
 	if group == "" {

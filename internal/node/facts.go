@@ -15,10 +15,11 @@ func factsOf(cat *catalog.Catalog) func(kind, name string) dispatch.ModelFacts {
 	return func(kind, name string) dispatch.ModelFacts {
 		m, ok := cat.Model(kind, name)
 		if !ok {
-			return dispatch.ModelFacts{}
+			return dispatch.ModelFacts{Searches: catalog.Searches(kind, name)}
 		}
 		return dispatch.ModelFacts{
-			Context: m.Context, MaxOutput: m.MaxOutput, MarkedCache: m.Cache.Writes == catalog.CacheMarked,
+			Searches: catalog.Searches(kind, name),
+			Context:  m.Context, MaxOutput: m.MaxOutput, MarkedCache: m.Cache.Writes == catalog.CacheMarked,
 			Model: spellingOf(m, catalog.Maker(kind, name)),
 		}
 	}

@@ -9,7 +9,7 @@ import (
 // Weigh implements wire.Weigher. A Responses answer repeats most of its request, which
 // a decoder keeps; whoever passes it on needs none of that.
 func (Codec) Weigh(body []byte, d *wire.Dialect) (p llm.Progress, ok bool) {
-	w := weight{decoder: decoder{c: raw.On(body), r: &llm.Request{}, dialect: d}}
+	w := weight{decoder: decoder{c: raw.On(body), dialect: d}}
 	w.answer()
 	if w.c.End() != nil || w.odd || !w.output || !w.n.some {
 		return llm.Progress{}, false
@@ -80,6 +80,9 @@ func (w *weight) items() {
 			continue
 		}
 		*c = before // another sort of item, or a message of an unusual form
+		if w.r == nil {
+			w.r = &llm.Request{} // a decoder leaves tools in it
+		}
 		for _, part := range w.answerItem() {
 			switch part.Kind {
 			case llm.Thinking:
