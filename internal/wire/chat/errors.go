@@ -14,15 +14,15 @@ func (Codec) DecodeError(status int, header http.Header, body []byte, _ *wire.Di
 	return wire.Classify(status, header, wire.ReadError(body))
 }
 
-// shape is how a class of error is told to a client. The official libraries retry
-// 408, 409, 429 and 5xx, so a status among those says «try again»: what waiting
-// does not mend gets another.
-type shape struct {
-	status     int
-	kind, code string
+// Shape is how an error is told to OpenAI's clients, in Chat and in Responses. The
+// official libraries retry 408, 409, 429 and 5xx, so a status among those says «try
+// again»: what waiting does not mend gets another.
+type Shape struct {
+	Status     int
+	Kind, Code string
 }
 
-var shapes = map[llm.ErrorClass]shape{
+var shapes = map[llm.ErrorClass]Shape{
 	llm.BadRequest:      {400, "invalid_request_error", ""},
 	llm.Unauthorized:    {502, "server_error", credentialCode}, // the provider's 401 is our fault, not the client's
 	llm.Forbidden:       {502, "server_error", credentialCode},
@@ -49,15 +49,9 @@ var shapes = map[llm.ErrorClass]shape{
 // credentialCode is the code of an error that only Skein's operator can mend.
 const credentialCode = "upstream_credential"
 
-// EncodeError implements wire.Codec. The client's own 401 and 403 come with
-// BlameKey and keep their status.
-func (Codec) EncodeError(e *llm.Error) (status int, body []byte) {
-	var b raw.Builder
-	status = put(&b, e)
-	return status, b.B
-}
-
-func put(b *raw.Builder, e *llm.Error) (status int) {
+// ShapeOf is an error's shape. The client's own 401 and 403 come with BlameKey and
+// keep their status.
+func ShapeOf(e *llm.Error) Shape {
 	s, ok := shapes[e.Class]
 	if !ok {
 		s = shapes[llm.Internal]
@@ -65,28 +59,39 @@ func put(b *raw.Builder, e *llm.Error) (status int) {
 	if e.Blame == llm.BlameKey {
 		switch e.Class {
 		case llm.Unauthorized:
-			s = shape{401, "invalid_request_error", "invalid_api_key"}
+			s = Shape{401, "invalid_request_error", "invalid_api_key"}
 		case llm.Forbidden:
-			s = shape{403, "invalid_request_error", "permission_denied"}
+			s = Shape{403, "invalid_request_error", "permission_denied"}
 		}
 	}
 	if e.Class == llm.BadRequest && wire.KeepsStatus(e.Status) {
-		s.status = e.Status
+		s.Status = e.Status
 	}
-	code := s.code
-	if code == "" || e.Class == llm.NotFound && e.Code != "" || e.Code == credentialCode {
-		code = e.Code
+	if s.Code == "" || e.Class == llm.NotFound && e.Code != "" || e.Code == credentialCode {
+		s.Code = e.Code
 	}
-	b.Object()
+	return s
+}
+
+// Put appends the member that holds the error.
+func (s *Shape) Put(b *raw.Builder, e *llm.Error) {
 	b.Key("error")
 	b.Object()
 	b.PutString("message", e.Message)
-	b.PutString("type", s.kind)
+	b.PutString("type", s.Kind)
 	nullable(b, "param", e.Param)
-	nullable(b, "code", code)
+	nullable(b, "code", s.Code)
 	b.EndObject()
+}
+
+// EncodeError implements wire.Codec.
+func (Codec) EncodeError(e *llm.Error) (status int, body []byte) {
+	s := ShapeOf(e)
+	var b raw.Builder
+	b.Object()
+	s.Put(&b, e)
 	b.EndObject()
-	return s.status
+	return s.Status, b.B
 }
 
 func nullable(b *raw.Builder, name, s string) {
@@ -101,6 +106,9 @@ func nullable(b *raw.Builder, name, s string) {
 // error member.
 func (Codec) StreamError(e *llm.Error) []byte {
 	b := raw.Builder{B: sse.Begin(nil, "")}
-	put(&b, e)
+	s := ShapeOf(e)
+	b.Object()
+	s.Put(&b, e)
+	b.EndObject()
 	return sse.Finish(b.B)
 }

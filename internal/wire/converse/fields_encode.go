@@ -162,7 +162,7 @@ func (e *encoder) thinking(f *raw.Builder) error {
 			f.Raw([]byte(`{"type":"disabled"}`))
 			return nil
 		}
-		if e.mayThink() {
+		if wire.MayThink(e.r, &e.t.Model, func(p *llm.Part) bool { return p.Kind == llm.Thinking && e.writable(p) }) {
 			return e.anthropicThinking(f)
 		}
 		if want.Budget > 0 {
@@ -256,42 +256,4 @@ func (e *encoder) anthropicThinking(f *raw.Builder) error {
 	f.PutInt("budget_tokens", budget)
 	f.EndObject()
 	return nil
-}
-
-// mayThink reports whether thinking may be switched on: Anthropic's models refuse it
-// beside a forced tool, another temperature, a prefill, or a tool loop whose calls
-// were made without thinking.
-func (e *encoder) mayThink() bool {
-	r := e.r
-	if r.ToolChoice.Mode == llm.ToolRequired || r.ToolChoice.Mode == llm.ToolNamed {
-		return false
-	}
-	if e.t.Model.Samples(r) {
-		if r.TopK != "" {
-			return false
-		}
-		if f, err := r.Temperature.Float64(); err == nil && f != 1 {
-			return false
-		}
-		if f, err := r.TopP.Float64(); err == nil && f < 0.95 {
-			return false
-		}
-	}
-	for i := len(r.Messages) - 1; i >= 0; i-- {
-		m := &r.Messages[i]
-		if m.Role != llm.Assistant {
-			continue
-		}
-		if i == len(r.Messages)-1 {
-			return false
-		}
-		signed, called := false, false
-		for j := range m.Parts {
-			p := &m.Parts[j]
-			signed = signed || p.Kind == llm.Thinking && e.writable(p)
-			called = called || p.Kind == llm.ToolCall
-		}
-		return signed || !called
-	}
-	return true
 }

@@ -1,9 +1,8 @@
 package converse
 
 import (
-	"bytes"
-
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/wire"
 	"github.com/skein-run/skein/internal/wire/raw"
 )
 
@@ -131,7 +130,7 @@ func (e *encoder) tool(t *llm.Tool) {
 		b.Key("inputSchema")
 		b.Object()
 		b.Key("json")
-		e.schema(t.Schema)
+		wire.PutToolSchema(b, t.Schema)
 		b.EndObject()
 	}
 	if t.Strict != nil && (e.own || *t.Strict) {
@@ -140,34 +139,4 @@ func (e *encoder) tool(t *llm.Tool) {
 	b.Extras(t.Extra, format, "")
 	b.EndObject()
 	b.EndObject()
-}
-
-// schema writes a tool's schema, which must say that it is an object's.
-func (e *encoder) schema(s []byte) {
-	b := &e.b
-	s = bytes.TrimSpace(s)
-	c := raw.On(s)
-	if c.Kind() != '{' {
-		b.Raw([]byte(`{"type":"object","properties":{}}`))
-		return
-	}
-	typed, members := false, 0
-	for c.Object(); ; members++ {
-		key, ok := c.Key()
-		if !ok {
-			break
-		}
-		typed = typed || string(key) == "type"
-		c.Skip()
-	}
-	switch {
-	case typed:
-		b.Raw(s)
-	case members == 0:
-		b.Raw([]byte(`{"type":"object","properties":{}}`))
-	default:
-		b.Object()
-		b.PutString("type", "object")
-		b.B = append(append(b.B, ','), s[1:]...)
-	}
 }

@@ -52,7 +52,7 @@ func (e *encoder) thought() thought {
 		return thought{kind: "disabled"}
 	case want.Budget == 0 && wire.BudgetOf(want.Effort) == 0 && want.Enabled == nil:
 		return thought{} // nothing was asked for, or no more than a model does by itself
-	case !e.mayThink():
+	case !wire.MayThink(e.r, &e.t.Model, takenBack):
 		if want.Budget > 0 {
 			e.losses = append(e.losses, wire.Loss{Field: "reasoning.budget", Class: wire.Advisory, Note: "no thinking beside a forced tool, a temperature, or a tool loop that began without it"})
 		}
@@ -116,43 +116,6 @@ func (e *encoder) think(want *llm.Reasoning) thought {
 		return thought{}
 	}
 	return thought{kind: "enabled", budget: budget}
-}
-
-// mayThink reports whether thinking that the client asked for in other words may
-// be switched on: the API refuses it beside a forced tool, another temperature, a
-// prefill, or a tool loop whose calls were made without thinking.
-func (e *encoder) mayThink() bool {
-	r := e.r
-	if r.ToolChoice.Mode == llm.ToolRequired || r.ToolChoice.Mode == llm.ToolNamed {
-		return false
-	}
-	if e.t.Model.Samples(r) {
-		if r.TopK != "" {
-			return false
-		}
-		if f, err := r.Temperature.Float64(); err == nil && f != 1 {
-			return false
-		}
-		if f, err := r.TopP.Float64(); err == nil && f < 0.95 {
-			return false
-		}
-	}
-	for i := len(r.Messages) - 1; i >= 0; i-- {
-		m := &r.Messages[i]
-		if m.Role != llm.Assistant {
-			continue
-		}
-		if i == len(r.Messages)-1 {
-			return false
-		}
-		signed, calls := false, false
-		for j := range m.Parts {
-			signed = signed || takenBack(&m.Parts[j])
-			calls = calls || m.Parts[j].Kind == llm.ToolCall
-		}
-		return signed || !calls
-	}
-	return true
 }
 
 // takenBack reports whether a part is thinking that this format's maker takes back.

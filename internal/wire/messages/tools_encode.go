@@ -1,10 +1,8 @@
 package messages
 
 import (
-	"bytes"
-
 	"github.com/skein-run/skein/internal/llm"
-	"github.com/skein-run/skein/internal/wire/raw"
+	"github.com/skein-run/skein/internal/wire"
 )
 
 func (e *encoder) tools() {
@@ -92,41 +90,11 @@ func (e *encoder) tool(t *llm.Tool) {
 		b.PutString("description", t.Description)
 	}
 	b.Key("input_schema")
-	e.schema(t.Schema)
+	wire.PutToolSchema(b, t.Schema)
 	if t.Strict != nil {
 		b.PutBool("strict", *t.Strict)
 	}
 	b.PutCacheMark(t.Cache)
 	b.Extras(t.Extra, llm.Messages, "")
 	b.EndObject()
-}
-
-// schema writes a tool's schema, which must say that it is an object's.
-func (e *encoder) schema(s []byte) {
-	b := &e.b
-	s = bytes.TrimSpace(s)
-	c := raw.On(s)
-	if c.Kind() != '{' {
-		b.Raw([]byte(`{"type":"object","properties":{}}`))
-		return
-	}
-	typed, members := false, 0
-	for c.Object(); ; members++ {
-		key, ok := c.Key()
-		if !ok {
-			break
-		}
-		typed = typed || string(key) == "type"
-		c.Skip()
-	}
-	switch {
-	case typed:
-		b.Raw(s)
-	case members == 0:
-		b.Raw([]byte(`{"type":"object","properties":{}}`))
-	default:
-		b.Object()
-		b.PutString("type", "object")
-		b.B = append(append(b.B, ','), s[1:]...)
-	}
 }

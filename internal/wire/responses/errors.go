@@ -5,6 +5,7 @@ import (
 
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire"
+	"github.com/skein-run/skein/internal/wire/chat"
 	"github.com/skein-run/skein/internal/wire/raw"
 )
 
@@ -48,82 +49,9 @@ var statuses = map[string]int{
 	"rate_limit_error": 429, "authentication_error": 401, "invalid_api_key": 401, "permission_error": 403, "server_error": 500,
 }
 
-// shape is how a class of error is told to a client. The official libraries retry
-// 408, 409, 429 and 5xx, so a status among those says «try again»: what waiting
-// does not mend gets another.
-type shape struct {
-	status     int
-	kind, code string
-}
-
-var shapes = map[llm.ErrorClass]shape{
-	llm.BadRequest:      {400, "invalid_request_error", ""},
-	llm.Unauthorized:    {502, "server_error", credentialCode}, // the provider's 401 is our fault, not the client's
-	llm.Forbidden:       {502, "server_error", credentialCode},
-	llm.NotFound:        {404, "invalid_request_error", "model_not_found"},
-	llm.RateLimited:     {429, "rate_limit_error", "rate_limit_exceeded"},
-	llm.QuotaExhausted:  {402, "insufficient_quota", "insufficient_quota"},
-	llm.ContextOverflow: {400, "invalid_request_error", "context_length_exceeded"},
-	llm.Filtered:        {400, "invalid_request_error", "content_filter"},
-	llm.Overloaded:      {503, "server_error", "overloaded"},
-	llm.ServerError:     {502, "server_error", "upstream_error"},
-	llm.Unreachable:     {502, "server_error", "upstream_unreachable"},
-	llm.TimedOut:        {504, "server_error", "timeout"},
-	llm.BrokenStream:    {502, "server_error", "stream_broken"},
-	llm.Malformed:       {502, "server_error", "upstream_malformed"},
-	// OpenAI itself answers 429 with this code and tells its libraries not to retry
-	// by x-should-retry: false; a 402 needs no header to be left alone.
-	llm.OverBudget: {402, "insufficient_quota", "insufficient_quota"},
-	llm.Busy:       {503, "server_error", "busy"},
-	llm.Canceled:   {499, "server_error", "canceled"},
-	llm.Lossy:      {400, "invalid_request_error", "unsupported_parameter"},
-	llm.Internal:   {500, "server_error", "internal_error"},
-}
-
-// credentialCode is the code of an error that only Skein's operator can mend.
-const credentialCode = "upstream_credential"
-
-func shapeOf(e *llm.Error) shape {
-	s, ok := shapes[e.Class]
-	if !ok {
-		s = shapes[llm.Internal]
-	}
-	if e.Blame == llm.BlameKey {
-		switch e.Class {
-		case llm.Unauthorized:
-			s = shape{401, "invalid_request_error", "invalid_api_key"}
-		case llm.Forbidden:
-			s = shape{403, "invalid_request_error", "permission_denied"}
-		}
-	}
-	if e.Class == llm.BadRequest && wire.KeepsStatus(e.Status) {
-		s.status = e.Status
-	}
-	if s.code == "" || e.Class == llm.NotFound && e.Code != "" || e.Code == credentialCode {
-		s.code = e.Code
-	}
-	return s
-}
-
-// EncodeError implements wire.Codec. The client's own 401 and 403 come with
-// BlameKey and keep their status.
+// EncodeError implements wire.Codec, as Chat tells it.
 func (Codec) EncodeError(e *llm.Error) (status int, body []byte) {
-	s := shapeOf(e)
-	b := raw.Builder{}
-	b.Object()
-	s.put(&b, e)
-	b.EndObject()
-	return s.status, b.B
-}
-
-func (s *shape) put(b *raw.Builder, e *llm.Error) {
-	b.Key("error")
-	b.Object()
-	b.PutString("message", e.Message)
-	b.PutString("type", s.kind)
-	nullable(b, "param", e.Param)
-	nullable(b, "code", s.code)
-	b.EndObject()
+	return chat.Codec{}.EncodeError(e)
 }
 
 func nullable(b *raw.Builder, name, s string) {
@@ -144,18 +72,18 @@ func (Codec) StreamError(e *llm.Error) []byte {
 
 // fail writes the events of a failure.
 func (w *writer) fail(dst []byte, e *llm.Error) []byte {
-	s := shapeOf(e)
+	s := chat.ShapeOf(e)
 	b := w.begin(dst, "error")
-	nullable(&b, "code", s.code)
+	nullable(&b, "code", s.Code)
 	b.PutString("message", e.Message)
 	nullable(&b, "param", e.Param)
-	s.put(&b, e)
+	s.Put(&b, e)
 	dst = w.finish(&b)
 	b = w.begin(dst, "response.failed")
 	b.Key("response")
 	w.response(&b, "failed", func() {
 		b.Object()
-		code := s.code
+		code := s.Code
 		if code == "" {
 			code = "server_error"
 		}

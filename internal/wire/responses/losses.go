@@ -93,13 +93,13 @@ var Table = wire.LossTable{
 		"store=true":                carried(),
 	},
 	Extras: []wire.ExtraFate{
-		chat("", "verbosity", carried()),
-		chat("", "safety_identifier", carried()),
-		chat("", "prompt_cache_retention", carried()),
-		chat("", "prompt_cache_options", carried()),
+		ofChat("", "verbosity", carried()),
+		ofChat("", "safety_identifier", carried()),
+		ofChat("", "prompt_cache_retention", carried()),
+		ofChat("", "prompt_cache_options", carried()),
 	},
 }
 
-func chat(holder, path string, f wire.Fate) wire.ExtraFate {
+func ofChat(holder, path string, f wire.Fate) wire.ExtraFate {
 	return wire.ExtraFate{From: llm.Chat, Holder: holder, Path: path, Fate: f}
 }
