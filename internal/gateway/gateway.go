@@ -52,11 +52,15 @@ type Metrics interface{ InFlight(n int) }
 
 // Options are the gateway's settings in skein.yaml. Zero members take their defaults.
 type Options struct {
-	MaxBody      int64         `yaml:"max_body,omitempty"`      // bytes of one request; default 32 MiB
-	BodyBudget   int64         `yaml:"body_budget,omitempty"`   // bytes of all requests being served; default 512 MiB
-	BodyWait     time.Duration `yaml:"body_wait,omitempty"`     // for room in that budget; default 5s
-	BodyTimeout  time.Duration `yaml:"body_timeout,omitempty"`  // for a client to send its request; default 60s
-	WriteTimeout time.Duration `yaml:"write_timeout,omitempty"` // for a client to take one piece of its answer; default 30s
+	MaxBody     int64         `yaml:"max_body,omitempty"`     // bytes of one request; default 32 MiB
+	BodyBudget  int64         `yaml:"body_budget,omitempty"`  // bytes of all requests being served; default 512 MiB
+	BodyWait    time.Duration `yaml:"body_wait,omitempty"`    // for room in that budget; default 5s
+	BodyTimeout time.Duration `yaml:"body_timeout,omitempty"` // for a client to send its request; default 60s
+	// ProviderFiles lets clients with a key name what the provider reads with its own
+	// account's rights: objects in buckets, files and caches that it keeps. All keys share
+	// that account.
+	ProviderFiles bool          `yaml:"provider_files,omitempty"`
+	WriteTimeout  time.Duration `yaml:"write_timeout,omitempty"` // for a client to take one piece of its answer; default 30s
 }
 
 func (o Options) withDefaults() Options {
@@ -173,6 +177,13 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, at *place, model
 		g.refuse(w, at.errors, &llm.Error{
 			Class: llm.NotFound, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusNotFound, Param: "model",
 			Message: "the model " + quote(scan.Model) + " does not exist, or this key may not use it; GET /v1/models lists those that it may use",
+		})
+		return
+	}
+	if scan.Kept != "" && principal.Key != "" && !g.c.Options.ProviderFiles {
+		g.refuse(w, at.errors, &llm.Error{
+			Class: llm.BadRequest, Blame: llm.BlameRequest, Billed: llm.BilledNo, Status: http.StatusBadRequest, Param: scan.Kept,
+			Message: scan.Kept + ": the provider would read this with the rights of the account that all keys share; send the bytes, or let the operator set gateway.provider_files",
 		})
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -241,4 +242,43 @@ func TestTheModelsListIsInTheCallersShapeAndOnlyWhatTheKeyMayUse(t *testing.T) {
 	if got := get("/v1/models/a/one"); got["id"] != "a/one" {
 		t.Errorf("one model is %v", got)
 	}
+}
+
+// TestWhatTheProviderReadsForItsAccountIsNotForEveryKey: all keys share the account
+// with which a provider fetches an object or a file, so a key may name one only where
+// the operator says so. Its owner may on his own machine.
+func TestWhatTheProviderReadsForItsAccountIsNotForEveryKey(t *testing.T) {
+	bodies := map[string]string{
+		"/v1beta/models/m:generateContent": `{"contents":[{"parts":[{"fileData":{"fileUri":"gs://private/book.pdf"}}]}]}`,
+		"/model/m/converse":                `{"messages":[{"role":"user","content":[{"document":{"format":"pdf","name":"a","source":{"s3Location":{"uri":"s3://private/book.pdf"}}}}]}]}`,
+		messagesPath:                       `{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"file_1"}}]}]}`,
+		"/v1/responses":                    `{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"file-1"}]}]}`,
+		chatPath:                           `{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]}`,
+	}
+	key := &auth.Principal{Key: "k1", Org: "default"}
+	for _, c := range []struct {
+		p       *auth.Principal
+		allowed bool
+		passes  bool
+	}{{key, false, false}, {key, true, true}, {nil, false, true}} {
+		asked := 0
+		s := httptest.NewServer(gateway.New(gateway.Config{
+			Options: gateway.Options{ProviderFiles: c.allowed}, Codecs: all.Codec, Guard: guard{p: c.p},
+			Dispatch: doer(func(ctx context.Context, call dispatch.Call) error { asked++; return whole(ctx, call) }),
+		}))
+		for path, body := range bodies {
+			asked = 0
+			resp, err := http.Post(s.URL+path, "application/json", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := text(t, resp.Body)
+			_ = resp.Body.Close()
+			if c.passes != (asked == 1) || !c.passes && (resp.StatusCode != 400 || !strings.Contains(got, "gateway.provider_files")) {
+				t.Errorf("%s, allowed %v, key %v: %d, asked %d times: %s", path, c.allowed, c.p != nil, resp.StatusCode, asked, got)
+			}
+		}
+		s.Close()
+	}
+	http.DefaultClient.CloseIdleConnections()
 }

@@ -42,6 +42,9 @@ type Facts struct {
 	// Tier is the service tier or speed that is asked for, in the provider's word; "" where
 	// none is.
 	Tier string
+	// Kept is a member that names what the provider reads with the rights of its own
+	// account: an object in a bucket, a file or a cache that it keeps; "" where there is none.
+	Kept string
 	// OtherModels is a member by which the provider may answer with other models than the
 	// one that is named, at their prices; "" where there is none.
 	OtherModels string

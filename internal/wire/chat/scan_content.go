@@ -70,6 +70,7 @@ func (s *scanner) media() {
 			}
 		case "file_id":
 			s.bind()
+			s.Kept = "file_id"
 		}
 		c.Skip()
 	}

@@ -105,7 +105,9 @@ func (s *scanner) source(document bool) {
 				s.block()
 			}
 		default:
-			s.Unsized = s.Unsized || string(key) == "s3Location"
+			if string(key) == "s3Location" {
+				s.Unsized, s.Kept = true, "s3Location"
+			}
 			c.Skip()
 		}
 	}

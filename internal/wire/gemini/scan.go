@@ -116,6 +116,7 @@ func (s *scanner) members() {
 				s.StateIDs = append(s.StateIDs, name)
 				s.Spans.StateIDs = append(s.Spans.StateIDs, s.span(from))
 				s.Unsized = true // what is cached is read as well
+				s.Kept = "cachedContent"
 				s.bind()
 			}
 		case kModel:

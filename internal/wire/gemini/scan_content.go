@@ -111,6 +111,7 @@ func (s *scanner) file() {
 		if string(key) == "fileUri" && c.Kind() == '"' {
 			if googles(string(c.Bytes())) {
 				s.bind()
+				s.Kept = "fileData.fileUri"
 			}
 			continue
 		}

@@ -26,7 +26,7 @@ func TestAScanFindsWhatRoutingNeeds(t *testing.T) {
 	want := wire.Facts{
 		Format: llm.Gemini, Model: "smart", Stream: true, StreamUsage: true, MaxOutput: 100, Choices: 2, Messages: 2, Tools: 3, Media: 1,
 		Bytes: int64(len(body)), TextBytes: 5 + 1 + 2 + int64(len(`{"name":"f","args":{}}`)+len(`{"name":"f"}`)+len(`{"name":"g"}`)+2+len(`{"type":"object"}`)), MediaBytes: 6,
-		Schema: true, Reasoning: true, ThinkingBudget: 50, ServerTool: "codeExecution", Unsized: true,
+		Schema: true, Reasoning: true, ThinkingBudget: 50, ServerTool: "codeExecution", Unsized: true, Kept: "cachedContent",
 		Bindings: []llm.Maker{llm.MakerGoogle, llm.MakerAnthropic}, StateIDs: []string{"cachedContents/x"},
 	}
 	if d := cmp.Diff(want, s.Facts); d != "" {

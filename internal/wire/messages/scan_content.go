@@ -73,6 +73,7 @@ func (s *scanner) block() {
 			}
 		case "file_id":
 			s.bind()
+			s.Kept = "file_id"
 		}
 		c.Skip()
 	}
@@ -98,6 +99,7 @@ func (s *scanner) source() (text bool) {
 			s.content()
 		case string(key) == "file_id":
 			s.bind()
+			s.Kept = "file_id"
 			c.Skip()
 		default:
 			c.Skip()

@@ -138,6 +138,7 @@ func (s *scanner) part() {
 				s.Media++
 				sized = false
 				s.Bind(llm.MakerOpenAI)
+				s.Kept = "file_id"
 			}
 		case "prompt_cache_breakpoint":
 			s.CacheMarks = s.CacheMarks || c.Kind() == '{'
