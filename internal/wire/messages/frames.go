@@ -57,7 +57,7 @@ func (s *scan) See(name, data []byte, v *stream.Verdict) {
 		return
 	}
 	s.last.texts, s.last.others = 0, 0
-	before, counts := s.p, s.n
+	before, counts, counted := s.p, s.n, s.counted
 	v.Class = wire.Prelude
 	switch kind {
 	case "content_block_delta":
@@ -88,7 +88,7 @@ func (s *scan) See(name, data []byte, v *stream.Verdict) {
 		c.Skip()
 	}
 	if c.End() != nil {
-		s.p, s.n = before, counts
+		s.p, s.n, s.counted = before, counts, counted
 		v.Bad, v.Err = true, nil
 		return
 	}
