@@ -124,19 +124,24 @@ func firstPiece(path string) string {
 	return first
 }
 
+// afterFirst is the path behind its first piece.
+func afterFirst(path string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path, "/"), firstPiece(path))
+}
+
 // strip takes away what stands before an address's path, and says whose client it
 // shows: a base address's prefix, a version, and Vertex AI's project and location.
 func strip(path string) (rest string, of service) {
 	if s, ok := prefixes[firstPiece(path)]; ok {
-		path, of = path[1+len(firstPiece(path)):], s
+		path, of = afterFirst(path), s
 	}
 	for range 2 { // a base address with the version, below an SDK that puts it there too
 		first := firstPiece(path)
 		s, ok := versions[first]
-		if !ok || len(path) <= 1+len(first) {
+		if !ok || afterFirst(path) == "" {
 			break
 		}
-		path = path[1+len(first):]
+		path = afterFirst(path)
 		if of == "" {
 			of = s
 		}
