@@ -123,64 +123,47 @@ func classifyAWS(kind string, status int, header http.Header, body []byte) *llm.
 	return e
 }
 
-// awsShape is how a class of error is told to a client of an AWS API: the status,
-// the kind, and the name that the kind has in an event stream.
+// awsShapes are how errors are told to clients of an AWS API: the status, the kind,
+// and the name that the kind has in an event stream.
 //
 // The AWS SDKs send again what is 500, 502, 503 or 504 or throttled by its kind,
 // and nothing that has come as far as a stream.
-type awsShape struct {
-	status       int
-	kind, stream string
-}
-
-var awsShapes = map[llm.ErrorClass]awsShape{
-	llm.BadRequest:      {400, "ValidationException", "validationException"},
-	llm.Unauthorized:    {502, "InternalServerException", "internalServerException"}, // the provider's 401 is our fault, not the client's
-	llm.Forbidden:       {502, "InternalServerException", "internalServerException"},
-	llm.NotFound:        {404, "ResourceNotFoundException", "validationException"},
-	llm.RateLimited:     {429, "ThrottlingException", "throttlingException"},
-	llm.QuotaExhausted:  {402, "ServiceQuotaExceededException", "validationException"}, // not sent again
-	llm.ContextOverflow: {400, "ValidationException", "validationException"},
-	llm.Filtered:        {400, "ValidationException", "validationException"},
-	llm.Overloaded:      {503, "ServiceUnavailableException", "serviceUnavailableException"},
-	llm.ServerError:     {502, "InternalServerException", "internalServerException"},
-	llm.Unreachable:     {502, "InternalServerException", "internalServerException"},
-	llm.TimedOut:        {408, "ModelTimeoutException", "modelStreamErrorException"},
-	llm.BrokenStream:    {502, "InternalServerException", "modelStreamErrorException"},
-	llm.Malformed:       {502, "InternalServerException", "modelStreamErrorException"},
-	llm.OverBudget:      {402, "ServiceQuotaExceededException", "validationException"},
-	llm.Busy:            {503, "ServiceUnavailableException", "serviceUnavailableException"},
-	llm.Canceled:        {499, "InternalServerException", "internalServerException"},
-	llm.Lossy:           {400, "ValidationException", "validationException"},
-	llm.Internal:        {500, "InternalServerException", "internalServerException"},
-}
-
-func shapeAWS(e *llm.Error) awsShape {
-	s, ok := awsShapes[e.Class]
-	if !ok {
-		s = awsShapes[llm.Internal]
-	}
-	switch {
-	case e.Blame == llm.BlameKey && e.Class == llm.Unauthorized:
-		s.status, s.kind = 401, "UnrecognizedClientException"
-	case e.Blame == llm.BlameKey && e.Class == llm.Forbidden:
-		s.status, s.kind = 403, "AccessDeniedException"
-	case e.Class == llm.BadRequest && KeepsStatus(e.Status):
-		s.status = e.Status
-	}
-	return s
+var awsShapes = Shapes{
+	Classes: map[llm.ErrorClass]Shape{
+		llm.BadRequest:      {Status: 400, Kind: "ValidationException", Code: "validationException"},
+		llm.Unauthorized:    {Status: 502, Kind: "InternalServerException", Code: "internalServerException"}, // the provider's 401 is our fault, not the client's
+		llm.Forbidden:       {Status: 502, Kind: "InternalServerException", Code: "internalServerException"},
+		llm.NotFound:        {Status: 404, Kind: "ResourceNotFoundException", Code: "validationException"},
+		llm.RateLimited:     {Status: 429, Kind: "ThrottlingException", Code: "throttlingException"},
+		llm.QuotaExhausted:  {Status: 402, Kind: "ServiceQuotaExceededException", Code: "validationException"}, // not sent again
+		llm.ContextOverflow: {Status: 400, Kind: "ValidationException", Code: "validationException"},
+		llm.Filtered:        {Status: 400, Kind: "ValidationException", Code: "validationException"},
+		llm.Overloaded:      {Status: 503, Kind: "ServiceUnavailableException", Code: "serviceUnavailableException"},
+		llm.ServerError:     {Status: 502, Kind: "InternalServerException", Code: "internalServerException"},
+		llm.Unreachable:     {Status: 502, Kind: "InternalServerException", Code: "internalServerException"},
+		llm.TimedOut:        {Status: 408, Kind: "ModelTimeoutException", Code: "modelStreamErrorException"},
+		llm.BrokenStream:    {Status: 502, Kind: "InternalServerException", Code: "modelStreamErrorException"},
+		llm.Malformed:       {Status: 502, Kind: "InternalServerException", Code: "modelStreamErrorException"},
+		llm.OverBudget:      {Status: 402, Kind: "ServiceQuotaExceededException", Code: "validationException"},
+		llm.Busy:            {Status: 503, Kind: "ServiceUnavailableException", Code: "serviceUnavailableException"},
+		llm.Canceled:        {Status: 499, Kind: "InternalServerException", Code: "internalServerException"},
+		llm.Lossy:           {Status: 400, Kind: "ValidationException", Code: "validationException"},
+		llm.Internal:        {Status: 500, Kind: "InternalServerException", Code: "internalServerException"},
+	},
+	NoKey:   Shape{Status: 401, Kind: "UnrecognizedClientException", Code: "internalServerException"},
+	Refused: Shape{Status: 403, Kind: "AccessDeniedException", Code: "internalServerException"},
 }
 
 // EncodeAWSError is an error as clients of an AWS API expect it. The kind stands in
 // the body, where every SDK looks if the header x-amzn-errortype is not there.
 func EncodeAWSError(e *llm.Error) (status int, body []byte) {
-	s := shapeAWS(e)
+	s := awsShapes.Of(e)
 	var b raw.Builder
 	b.Object()
-	b.PutString("__type", s.kind)
+	b.PutString("__type", s.Kind)
 	b.PutString("message", e.Message)
 	b.EndObject()
-	return s.status, b.B
+	return s.Status, b.B
 }
 
 // EncodeAWSException is an error as an exception in an event stream: its type and
@@ -190,5 +173,5 @@ func EncodeAWSException(e *llm.Error) (kind string, payload []byte) {
 	b.Object()
 	b.PutString("message", e.Message)
 	b.EndObject()
-	return shapeAWS(e).stream, b.B
+	return awsShapes.Of(e).Code, b.B
 }

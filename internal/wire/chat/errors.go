@@ -14,67 +14,49 @@ func (Codec) DecodeError(status int, header http.Header, body []byte, _ *wire.Di
 	return wire.Classify(status, header, wire.ReadError(body))
 }
 
-// Shape is how an error is told to OpenAI's clients, in Chat and in Responses. The
-// official libraries retry 408, 409, 429 and 5xx, so a status among those says «try
-// again»: what waiting does not mend gets another.
-type Shape struct {
-	Status     int
-	Kind, Code string
-}
-
-var shapes = map[llm.ErrorClass]Shape{
-	llm.BadRequest:      {400, "invalid_request_error", ""},
-	llm.Unauthorized:    {502, "server_error", credentialCode}, // the provider's 401 is our fault, not the client's
-	llm.Forbidden:       {502, "server_error", credentialCode},
-	llm.NotFound:        {404, "invalid_request_error", "model_not_found"},
-	llm.RateLimited:     {429, "rate_limit_error", "rate_limit_exceeded"},
-	llm.QuotaExhausted:  {402, "insufficient_quota", "insufficient_quota"},
-	llm.ContextOverflow: {400, "invalid_request_error", "context_length_exceeded"},
-	llm.Filtered:        {400, "invalid_request_error", "content_filter"},
-	llm.Overloaded:      {503, "server_error", "overloaded"},
-	llm.ServerError:     {502, "server_error", "upstream_error"},
-	llm.Unreachable:     {502, "server_error", "upstream_unreachable"},
-	llm.TimedOut:        {504, "server_error", "timeout"},
-	llm.BrokenStream:    {502, "server_error", "stream_broken"},
-	llm.Malformed:       {502, "server_error", "upstream_malformed"},
-	// OpenAI itself answers 429 with this code and tells its libraries not to retry
-	// by x-should-retry: false; a 402 needs no header to be left alone.
-	llm.OverBudget: {402, "insufficient_quota", "insufficient_quota"},
-	llm.Busy:       {503, "server_error", "busy"},
-	llm.Canceled:   {499, "server_error", "canceled"},
-	llm.Lossy:      {400, "invalid_request_error", "unsupported_parameter"},
-	llm.Internal:   {500, "server_error", "internal_error"},
+// shapes are how errors are told in Chat and in Responses.
+var shapes = wire.Shapes{
+	Classes: map[llm.ErrorClass]wire.Shape{
+		llm.BadRequest:      {Status: 400, Kind: "invalid_request_error"},
+		llm.Unauthorized:    {Status: 502, Kind: "server_error", Code: credentialCode}, // the provider's 401 is our fault, not the client's
+		llm.Forbidden:       {Status: 502, Kind: "server_error", Code: credentialCode},
+		llm.NotFound:        {Status: 404, Kind: "invalid_request_error", Code: "model_not_found"},
+		llm.RateLimited:     {Status: 429, Kind: "rate_limit_error", Code: "rate_limit_exceeded"},
+		llm.QuotaExhausted:  {Status: 402, Kind: "insufficient_quota", Code: "insufficient_quota"},
+		llm.ContextOverflow: {Status: 400, Kind: "invalid_request_error", Code: "context_length_exceeded"},
+		llm.Filtered:        {Status: 400, Kind: "invalid_request_error", Code: "content_filter"},
+		llm.Overloaded:      {Status: 503, Kind: "server_error", Code: "overloaded"},
+		llm.ServerError:     {Status: 502, Kind: "server_error", Code: "upstream_error"},
+		llm.Unreachable:     {Status: 502, Kind: "server_error", Code: "upstream_unreachable"},
+		llm.TimedOut:        {Status: 504, Kind: "server_error", Code: "timeout"},
+		llm.BrokenStream:    {Status: 502, Kind: "server_error", Code: "stream_broken"},
+		llm.Malformed:       {Status: 502, Kind: "server_error", Code: "upstream_malformed"},
+		// OpenAI itself answers 429 with this code and tells its libraries not to retry
+		// by x-should-retry: false; a 402 needs no header to be left alone.
+		llm.OverBudget: {Status: 402, Kind: "insufficient_quota", Code: "insufficient_quota"},
+		llm.Busy:       {Status: 503, Kind: "server_error", Code: "busy"},
+		llm.Canceled:   {Status: 499, Kind: "server_error", Code: "canceled"},
+		llm.Lossy:      {Status: 400, Kind: "invalid_request_error", Code: "unsupported_parameter"},
+		llm.Internal:   {Status: 500, Kind: "server_error", Code: "internal_error"},
+	},
+	NoKey:   wire.Shape{Status: 401, Kind: "invalid_request_error", Code: "invalid_api_key"},
+	Refused: wire.Shape{Status: 403, Kind: "invalid_request_error", Code: "permission_denied"},
 }
 
 // credentialCode is the code of an error that only Skein's operator can mend.
 const credentialCode = "upstream_credential"
 
-// ShapeOf is an error's shape. The client's own 401 and 403 come with BlameKey and
-// keep their status.
-func ShapeOf(e *llm.Error) Shape {
-	s, ok := shapes[e.Class]
-	if !ok {
-		s = shapes[llm.Internal]
-	}
-	if e.Blame == llm.BlameKey {
-		switch e.Class {
-		case llm.Unauthorized:
-			s = Shape{401, "invalid_request_error", "invalid_api_key"}
-		case llm.Forbidden:
-			s = Shape{403, "invalid_request_error", "permission_denied"}
-		}
-	}
-	if e.Class == llm.BadRequest && wire.KeepsStatus(e.Status) {
-		s.Status = e.Status
-	}
+// ShapeOf is an error's shape in OpenAI's formats.
+func ShapeOf(e *llm.Error) wire.Shape {
+	s := shapes.Of(e)
 	if s.Code == "" || e.Class == llm.NotFound && e.Code != "" || e.Code == credentialCode {
 		s.Code = e.Code
 	}
 	return s
 }
 
-// Put appends the member that holds the error.
-func (s *Shape) Put(b *raw.Builder, e *llm.Error) {
+// PutError appends the member that holds an error.
+func PutError(b *raw.Builder, e *llm.Error, s wire.Shape) {
 	b.Key("error")
 	b.Object()
 	b.PutString("message", e.Message)
@@ -89,7 +71,7 @@ func (Codec) EncodeError(e *llm.Error) (status int, body []byte) {
 	s := ShapeOf(e)
 	var b raw.Builder
 	b.Object()
-	s.Put(&b, e)
+	PutError(&b, e, s)
 	b.EndObject()
 	return s.Status, b.B
 }
@@ -108,7 +90,7 @@ func (Codec) StreamError(e *llm.Error) []byte {
 	b := raw.Builder{B: sse.Begin(nil, "")}
 	s := ShapeOf(e)
 	b.Object()
-	s.Put(&b, e)
+	PutError(&b, e, s)
 	b.EndObject()
 	return sse.Finish(b.B)
 }

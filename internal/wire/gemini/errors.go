@@ -177,34 +177,30 @@ func (s *said) daily() bool {
 	return false
 }
 
-// shape is how a class of error is told to a client. The official libraries retry,
-// where they are told to, 408, 429 and 5xx, so a status among those says «try again»:
-// what waiting does not mend gets another.
-type shape struct {
-	code   int
-	status string
-}
-
-var shapes = map[llm.ErrorClass]shape{
-	llm.BadRequest:      {400, "INVALID_ARGUMENT"},
-	llm.Unauthorized:    {502, "INTERNAL"}, // the provider's 401 is our fault, not the client's
-	llm.Forbidden:       {502, "INTERNAL"},
-	llm.NotFound:        {404, "NOT_FOUND"},
-	llm.RateLimited:     {429, "RESOURCE_EXHAUSTED"},
-	llm.QuotaExhausted:  {402, "FAILED_PRECONDITION"},
-	llm.ContextOverflow: {400, "INVALID_ARGUMENT"},
-	llm.Filtered:        {400, "INVALID_ARGUMENT"},
-	llm.Overloaded:      {503, "UNAVAILABLE"},
-	llm.ServerError:     {502, "INTERNAL"},
-	llm.Unreachable:     {502, "UNAVAILABLE"},
-	llm.TimedOut:        {504, "DEADLINE_EXCEEDED"},
-	llm.BrokenStream:    {502, "UNAVAILABLE"},
-	llm.Malformed:       {502, "INTERNAL"},
-	llm.OverBudget:      {402, "FAILED_PRECONDITION"}, // not retried
-	llm.Busy:            {503, "UNAVAILABLE"},
-	llm.Canceled:        {499, "CANCELLED"},
-	llm.Lossy:           {400, "INVALID_ARGUMENT"},
-	llm.Internal:        {500, "INTERNAL"},
+var shapes = wire.Shapes{
+	Classes: map[llm.ErrorClass]wire.Shape{
+		llm.BadRequest:      {Status: 400, Kind: "INVALID_ARGUMENT"},
+		llm.Unauthorized:    {Status: 502, Kind: "INTERNAL"}, // the provider's 401 is our fault, not the client's
+		llm.Forbidden:       {Status: 502, Kind: "INTERNAL"},
+		llm.NotFound:        {Status: 404, Kind: "NOT_FOUND"},
+		llm.RateLimited:     {Status: 429, Kind: "RESOURCE_EXHAUSTED"},
+		llm.QuotaExhausted:  {Status: 402, Kind: "FAILED_PRECONDITION"},
+		llm.ContextOverflow: {Status: 400, Kind: "INVALID_ARGUMENT"},
+		llm.Filtered:        {Status: 400, Kind: "INVALID_ARGUMENT"},
+		llm.Overloaded:      {Status: 503, Kind: "UNAVAILABLE"},
+		llm.ServerError:     {Status: 502, Kind: "INTERNAL"},
+		llm.Unreachable:     {Status: 502, Kind: "UNAVAILABLE"},
+		llm.TimedOut:        {Status: 504, Kind: "DEADLINE_EXCEEDED"},
+		llm.BrokenStream:    {Status: 502, Kind: "UNAVAILABLE"},
+		llm.Malformed:       {Status: 502, Kind: "INTERNAL"},
+		llm.OverBudget:      {Status: 402, Kind: "FAILED_PRECONDITION"}, // not retried
+		llm.Busy:            {Status: 503, Kind: "UNAVAILABLE"},
+		llm.Canceled:        {Status: 499, Kind: "CANCELLED"},
+		llm.Lossy:           {Status: 400, Kind: "INVALID_ARGUMENT"},
+		llm.Internal:        {Status: 500, Kind: "INTERNAL"},
+	},
+	NoKey:   wire.Shape{Status: 401, Kind: "UNAUTHENTICATED"},
+	Refused: wire.Shape{Status: 403, Kind: "PERMISSION_DENIED"},
 }
 
 // EncodeError implements wire.Codec. The client's own 401 and 403 come with BlameKey
@@ -216,27 +212,13 @@ func (Codec) EncodeError(e *llm.Error) (status int, body []byte) {
 }
 
 func putError(b *raw.Builder, e *llm.Error) (status int) {
-	s, ok := shapes[e.Class]
-	if !ok {
-		s = shapes[llm.Internal]
-	}
-	if e.Blame == llm.BlameKey {
-		switch e.Class {
-		case llm.Unauthorized:
-			s = shape{401, "UNAUTHENTICATED"}
-		case llm.Forbidden:
-			s = shape{403, "PERMISSION_DENIED"}
-		}
-	}
-	if e.Class == llm.BadRequest && wire.KeepsStatus(e.Status) {
-		s.code = e.Status
-	}
+	s := shapes.Of(e)
 	b.Object()
 	b.Key("error")
 	b.Object()
-	b.PutInt("code", int64(s.code))
+	b.PutInt("code", int64(s.Status))
 	b.PutString("message", e.Message)
-	b.PutString("status", s.status)
+	b.PutString("status", s.Kind)
 	if e.RetryAfter > 0 || e.Param != "" {
 		b.Key("details")
 		b.List()
@@ -262,7 +244,7 @@ func putError(b *raw.Builder, e *llm.Error) (status int) {
 	}
 	b.EndObject()
 	b.EndObject()
-	return s.code
+	return s.Status
 }
 
 // StreamError implements wire.Codec. The format has no event for errors, and its

@@ -24,49 +24,42 @@ func (Codec) DecodeError(status int, header http.Header, body []byte, d *wire.Di
 }
 
 // statuses are the statuses of the API's error types, for errors in a stream.
-var statuses = []shape{
-	{400, "invalid_request_error"}, {401, "authentication_error"}, {402, "billing_error"}, {403, "permission_error"},
-	{404, "not_found_error"}, {413, "request_too_large"}, {429, "rate_limit_error"}, {504, "timeout_error"},
-	{529, "overloaded_error"},
+var statuses = map[string]int{
+	"invalid_request_error": 400, "authentication_error": 401, "billing_error": 402, "permission_error": 403,
+	"not_found_error": 404, "request_too_large": 413, "rate_limit_error": 429, "timeout_error": 504, "overloaded_error": 529,
 }
 
 func statusOf(kind string) int {
-	for _, s := range statuses {
-		if s.kind == kind {
-			return s.status
-		}
+	if status, ok := statuses[kind]; ok {
+		return status
 	}
 	return 500
 }
 
-// shape is how a class of error is told to a client. The official libraries retry
-// 408, 409, 429 and 5xx, so a status among those says «try again»: what waiting
-// does not mend gets another.
-type shape struct {
-	status int
-	kind   string
-}
-
-var shapes = map[llm.ErrorClass]shape{
-	llm.BadRequest:      {400, "invalid_request_error"},
-	llm.Unauthorized:    {502, "api_error"}, // the provider's 401 is our fault, not the client's
-	llm.Forbidden:       {502, "api_error"},
-	llm.NotFound:        {404, "not_found_error"},
-	llm.RateLimited:     {429, "rate_limit_error"},
-	llm.QuotaExhausted:  {402, "billing_error"},
-	llm.ContextOverflow: {400, "invalid_request_error"},
-	llm.Filtered:        {400, "invalid_request_error"},
-	llm.Overloaded:      {529, "overloaded_error"},
-	llm.ServerError:     {502, "api_error"},
-	llm.Unreachable:     {502, "api_error"},
-	llm.TimedOut:        {504, "timeout_error"},
-	llm.BrokenStream:    {502, "api_error"},
-	llm.Malformed:       {502, "api_error"},
-	llm.OverBudget:      {402, "billing_error"}, // not retried
-	llm.Busy:            {503, "overloaded_error"},
-	llm.Canceled:        {499, "api_error"},
-	llm.Lossy:           {400, "invalid_request_error"},
-	llm.Internal:        {500, "api_error"},
+var shapes = wire.Shapes{
+	Classes: map[llm.ErrorClass]wire.Shape{
+		llm.BadRequest:      {Status: 400, Kind: "invalid_request_error"},
+		llm.Unauthorized:    {Status: 502, Kind: "api_error"}, // the provider's 401 is our fault, not the client's
+		llm.Forbidden:       {Status: 502, Kind: "api_error"},
+		llm.NotFound:        {Status: 404, Kind: "not_found_error"},
+		llm.RateLimited:     {Status: 429, Kind: "rate_limit_error"},
+		llm.QuotaExhausted:  {Status: 402, Kind: "billing_error"},
+		llm.ContextOverflow: {Status: 400, Kind: "invalid_request_error"},
+		llm.Filtered:        {Status: 400, Kind: "invalid_request_error"},
+		llm.Overloaded:      {Status: 529, Kind: "overloaded_error"},
+		llm.ServerError:     {Status: 502, Kind: "api_error"},
+		llm.Unreachable:     {Status: 502, Kind: "api_error"},
+		llm.TimedOut:        {Status: 504, Kind: "timeout_error"},
+		llm.BrokenStream:    {Status: 502, Kind: "api_error"},
+		llm.Malformed:       {Status: 502, Kind: "api_error"},
+		llm.OverBudget:      {Status: 402, Kind: "billing_error"}, // not retried
+		llm.Busy:            {Status: 503, Kind: "overloaded_error"},
+		llm.Canceled:        {Status: 499, Kind: "api_error"},
+		llm.Lossy:           {Status: 400, Kind: "invalid_request_error"},
+		llm.Internal:        {Status: 500, Kind: "api_error"},
+	},
+	NoKey:   wire.Shape{Status: 401, Kind: "authentication_error"},
+	Refused: wire.Shape{Status: 403, Kind: "permission_error"},
 }
 
 // EncodeError implements wire.Codec. The client's own 401 and 403 come with
@@ -78,34 +71,19 @@ func (Codec) EncodeError(e *llm.Error) (status int, body []byte) {
 }
 
 func put(b *raw.Builder, e *llm.Error) (status int) {
-	s, ok := shapes[e.Class]
-	if !ok {
-		s = shapes[llm.Internal]
-	}
-	if e.Blame == llm.BlameKey {
-		switch e.Class {
-		case llm.Unauthorized:
-			s = shape{401, "authentication_error"}
-		case llm.Forbidden:
-			s = shape{403, "permission_error"}
-		}
-	}
-	switch {
-	case e.Class != llm.BadRequest:
-	case e.Status == 413:
-		s = shape{413, "request_too_large"}
-	case wire.KeepsStatus(e.Status):
-		s.status = e.Status
+	s := shapes.Of(e)
+	if s.Status == 413 {
+		s.Kind = "request_too_large"
 	}
 	b.Object()
 	b.PutString("type", "error")
 	b.Key("error")
 	b.Object()
-	b.PutString("type", s.kind)
+	b.PutString("type", s.Kind)
 	b.PutString("message", e.Message)
 	b.EndObject()
 	b.EndObject()
-	return s.status
+	return s.Status
 }
 
 // StreamError implements wire.Codec.

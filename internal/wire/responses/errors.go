@@ -77,7 +77,7 @@ func (w *writer) fail(dst []byte, e *llm.Error) []byte {
 	nullable(&b, "code", s.Code)
 	b.PutString("message", e.Message)
 	nullable(&b, "param", e.Param)
-	s.Put(&b, e)
+	chat.PutError(&b, e, s)
 	dst = w.finish(&b)
 	b = w.begin(dst, "response.failed")
 	b.Key("response")
