@@ -128,12 +128,13 @@ func (r *run) hold(c *call.Command) call.Event {
 // eachOnce drops losses of fields that are named already: a field can be lost by its
 // format and by its model.
 func eachOnce(losses []wire.Loss) []wire.Loss {
-	for i := range losses {
-		if slices.ContainsFunc(losses[:i], func(l wire.Loss) bool { return l.Field == losses[i].Field }) {
-			return eachOnce(slices.Delete(slices.Clone(losses), i, i+1))
+	out := losses[:0:0]
+	for _, l := range losses {
+		if !slices.ContainsFunc(out, func(had wire.Loss) bool { return had.Field == l.Field }) {
+			out = append(out, l)
 		}
 	}
-	return losses
+	return out
 }
 
 // unbounded says, for a person, what in a request has no bound.

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"math"
 	"reflect"
 	"slices"
 
@@ -48,32 +47,23 @@ func (r *run) surface(dep *deployment) *provider.Surface {
 		return s
 	}
 	var best *provider.Surface
-	least, among := math.MaxInt, 0
-	for _, s := range dep.surfaces {
-		if s.Format.Operation() == r.op {
-			best = orSurface(best, s)
-			among++
-		}
-	}
-	if among == 1 {
-		return best
-	}
+	least := -1 // what best loses; it is not looked at while there is no other
 	for _, s := range dep.surfaces {
 		if s.Format.Operation() != r.op {
 			continue
+		}
+		if best == nil {
+			best = s
+			continue
+		}
+		if least < 0 {
+			least = r.loss(best, dep)
 		}
 		if n := r.loss(s, dep); n < least {
 			best, least = s, n
 		}
 	}
 	return best
-}
-
-func orSurface(a, b *provider.Surface) *provider.Surface {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // loss weighs what the request loses at an API: its meaning above everything, and

@@ -66,6 +66,23 @@ func (o *Once) See(n int) (again bool) {
 	return again
 }
 
+// Acted is the index of a key among the names that a scan acts on, or -1, and the
+// refusal of one that is there twice or that others could read as one of them.
+func (o *Once) Acted(names []string, key []byte) (n int, bad *llm.Error) {
+	for i, name := range names {
+		if string(key) == name {
+			if o.See(i) {
+				bad = BadField(name, "is there twice; send it once")
+			}
+			return i, bad
+		}
+		if FoldsTo(key, name) {
+			bad = BadField(string(key), "is %q in another case; some providers would read it as that", name)
+		}
+	}
+	return -1, bad
+}
+
 // FoldsTo reports whether key is name in another case. Some servers match member
 // names without regard to case, so such a key could be a second "model" that only
 // they see.

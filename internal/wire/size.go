@@ -21,3 +21,21 @@ func Decodable(body []byte) *llm.Error {
 	e.Status = 413
 	return e
 }
+
+// RoomFor guesses the size of a request once it is encoded, so that it is allocated once.
+func RoomFor(r *llm.Request) int {
+	n := 1024
+	for i := range r.Messages {
+		for j := range r.Messages[i].Parts {
+			p := &r.Messages[i].Parts[j]
+			n += 96 + len(p.Text) + len(p.Text)/16 + len(p.Arguments) + len(p.Data)/3*4 + len(p.Raw) + len(p.Signature)
+			for k := range p.Content {
+				n += 64 + len(p.Content[k].Text) + len(p.Content[k].Text)/16 + len(p.Content[k].Data)/3*4
+			}
+		}
+	}
+	for i := range r.Tools {
+		n += 128 + len(r.Tools[i].Description) + len(r.Tools[i].Schema)
+	}
+	return n
+}

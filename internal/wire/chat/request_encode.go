@@ -20,27 +20,9 @@ func (Codec) EncodeRequest(r *llm.Request, t *wire.Target) ([]byte, []wire.Loss,
 		e.t = &wire.Target{}
 	}
 	e.ids = wire.CallIDs{Prefix: "call_", Legal: callID(e.d)}
-	e.b.B = make([]byte, 0, sizeOf(r))
+	e.b.B = make([]byte, 0, wire.RoomFor(r))
 	e.request()
 	return e.b.B, losses, nil
-}
-
-// sizeOf guesses the size of the encoded request, so that it is allocated once.
-func sizeOf(r *llm.Request) int {
-	n := 1024
-	for i := range r.Messages {
-		for j := range r.Messages[i].Parts {
-			p := &r.Messages[i].Parts[j]
-			n += 96 + len(p.Text) + len(p.Text)/16 + len(p.Arguments) + len(p.Data)/3*4 + len(p.Raw)
-			for k := range p.Content {
-				n += 64 + len(p.Content[k].Text) + len(p.Content[k].Text)/16
-			}
-		}
-	}
-	for i := range r.Tools {
-		n += 128 + len(r.Tools[i].Description) + len(r.Tools[i].Schema)
-	}
-	return n
 }
 
 type encoder struct {

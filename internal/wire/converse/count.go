@@ -220,17 +220,7 @@ func (Count) EncodeResponse(r *llm.Response, _ *wire.Answer) []byte {
 }
 
 // Frames implements wire.Codec; there are no streams.
-func (Count) Frames(io.Reader, *wire.Dialect, wire.FrameOptions) wire.Stream { return noStream{} }
+func (Count) Frames(io.Reader, *wire.Dialect, wire.FrameOptions) wire.Stream { return wire.ACount }
 
 // Writer implements wire.Codec; there are no streams.
-func (Count) Writer(*wire.Answer) wire.Writer { return noStream{} }
-
-type noStream struct{}
-
-func (noStream) Next() (wire.Frame, error) {
-	return wire.Frame{}, &llm.Error{Class: llm.Malformed, Blame: llm.BlameProvider, Billed: llm.BilledNo, Message: "counting tokens is not streamed"}
-}
-
-func (noStream) Progress() llm.Progress                 { return llm.Progress{} }
-func (noStream) Write(dst []byte, _ []llm.Event) []byte { return dst }
-func (noStream) Heartbeat(dst []byte) []byte            { return dst }
+func (Count) Writer(*wire.Answer) wire.Writer { return wire.ACount }

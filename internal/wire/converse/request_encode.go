@@ -33,26 +33,8 @@ func newEncoder(r *llm.Request, t *wire.Target) *encoder {
 		model = r.Model
 	}
 	e.model, e.family = model, familyOf(model)
-	e.b.B = make([]byte, 0, sizeOf(r))
+	e.b.B = make([]byte, 0, wire.RoomFor(r))
 	return e
-}
-
-// sizeOf guesses the size of the encoded request, so that it is allocated once.
-func sizeOf(r *llm.Request) int {
-	n := 1024
-	for i := range r.Messages {
-		for j := range r.Messages[i].Parts {
-			p := &r.Messages[i].Parts[j]
-			n += 96 + len(p.Text) + len(p.Text)/16 + len(p.Arguments) + len(p.Data)/3*4 + len(p.Raw) + len(p.Signature)
-			for k := range p.Content {
-				n += 64 + len(p.Content[k].Text) + len(p.Content[k].Text)/16 + len(p.Content[k].Data)/3*4
-			}
-		}
-	}
-	for i := range r.Tools {
-		n += 128 + len(r.Tools[i].Description) + len(r.Tools[i].Schema)
-	}
-	return n
 }
 
 type encoder struct {

@@ -8,7 +8,7 @@ import (
 
 // titan is the InvokeModel body of Amazon's embedding models. It takes one text.
 var titan = form{
-	format: llm.TitanEmbed, errors: bedrockErrors,
+	format: llm.TitanEmbed, inputs: "inputText", errors: bedrockErrors,
 	member: func(r *reader, key string) bool {
 		switch key {
 		case "inputText":
@@ -53,7 +53,7 @@ var titan = form{
 // Cohere's own /v2/embed. Models of the third generation answer with a list of
 // vectors, those of the fourth with lists by type.
 var cohere = form{
-	format: llm.CohereEmbed, model: "model", errors: bedrockErrors,
+	format: llm.CohereEmbed, inputs: "texts", model: "model", errors: bedrockErrors,
 	member: func(r *reader, key string) bool {
 		c := &r.c
 		switch key {

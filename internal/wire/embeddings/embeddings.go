@@ -31,7 +31,8 @@ type Codec struct{ f *form }
 // form is what is particular to one format.
 type form struct {
 	format llm.Format
-	model  string // the member of the request that names the model; "" where only the address does
+	inputs string // the member of the request that holds what is to be embedded
+	model  string // the one that names the model; "" where only the address does
 	answer string // the member of the answer that names it
 	errors wire.Codec
 
@@ -88,17 +89,9 @@ func (c Codec) EncodeError(e *llm.Error) (int, []byte) { return c.f.errors.Encod
 func (c Codec) StreamError(e *llm.Error) []byte { return nil }
 
 // Frames implements wire.Codec; there are no streams.
-func (c Codec) Frames(io.Reader, *wire.Dialect, wire.FrameOptions) wire.Stream { return noStream{} }
+func (c Codec) Frames(io.Reader, *wire.Dialect, wire.FrameOptions) wire.Stream { return vectors }
 
 // Writer implements wire.Codec; there are no streams.
-func (c Codec) Writer(*wire.Answer) wire.Writer { return noStream{} }
+func (c Codec) Writer(*wire.Answer) wire.Writer { return vectors }
 
-type noStream struct{}
-
-func (noStream) Next() (wire.Frame, error) {
-	return wire.Frame{}, &llm.Error{Class: llm.Malformed, Blame: llm.BlameDeployment, Billed: llm.BilledMaybe, Message: "vectors are not streamed"}
-}
-
-func (noStream) Progress() llm.Progress                 { return llm.Progress{} }
-func (noStream) Write(dst []byte, _ []llm.Event) []byte { return dst }
-func (noStream) Heartbeat(dst []byte) []byte            { return dst }
+var vectors = wire.Unstreamed{What: "a list of vectors", Billed: llm.BilledMaybe}

@@ -11,14 +11,13 @@ import (
 
 // gemini is batchEmbedContents, of the Gemini API.
 var gemini = form{
-	format: llm.GeminiEmbed, errors: googleErrors,
+	format: llm.GeminiEmbed, inputs: "requests", errors: googleErrors,
 	member: func(r *reader, key string) bool {
 		if key != "requests" {
 			return false
 		}
-		for c := &r.c; c.List() && c.More(); {
-			r.geminiRequests()
-			break
+		for r.c.List(); r.c.More(); {
+			r.geminiRequest()
 		}
 		return true
 	},
@@ -64,7 +63,7 @@ var gemini = form{
 
 // geminiOne is embedContent, of the Gemini API and of Vertex AI's newer models.
 var geminiOne = form{
-	format: llm.GeminiEmbedOne, errors: googleErrors,
+	format: llm.GeminiEmbedOne, inputs: "content", errors: googleErrors,
 	member: func(r *reader, key string) bool { return r.geminiMember(key) },
 	write: func(b *raw.Builder, r *llm.Request, t *wire.Target) {
 		putGemini(b, r, &r.Embed.Inputs[0])
@@ -104,27 +103,21 @@ var geminiOne = form{
 	table: googleTable(llm.GeminiEmbedOne, semantic("one text a request")),
 }
 
-// geminiRequests reads the list's requests, from its first one.
-func (r *reader) geminiRequests() {
-	c := &r.c
-	for {
-		inputs := r.scan.Inputs
-		for c.Object(); ; {
-			key, ok := c.Key()
-			if !ok {
-				break
-			}
-			r.key = key
-			if !r.geminiMember(string(key)) {
-				r.extra("requests.")
-			}
+// geminiRequest reads one of the list.
+func (r *reader) geminiRequest() {
+	c, inputs := &r.c, r.scan.Inputs
+	for c.Object(); ; {
+		key, ok := c.Key()
+		if !ok {
+			break
 		}
-		if r.scan.Inputs == inputs && c.Err() == nil {
-			c.Fail(c.Offset(), "a request without content")
+		r.key = key
+		if !r.geminiMember(string(key)) {
+			r.extra("requests.")
 		}
-		if !c.More() {
-			return
-		}
+	}
+	if r.scan.Inputs == inputs && c.Err() == nil {
+		c.Fail(c.Offset(), "a request without content")
 	}
 }
 

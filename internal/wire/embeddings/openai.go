@@ -11,7 +11,7 @@ import (
 
 // openAI is POST /v1/embeddings of OpenAI and of those who imitate it.
 var openAI = form{
-	format: llm.Embeddings, model: "model", answer: "model", errors: chat.Codec{},
+	format: llm.Embeddings, inputs: "input", model: "model", answer: "model", errors: chat.Codec{},
 	member: func(r *reader, key string) bool {
 		c := &r.c
 		switch key {

@@ -38,7 +38,7 @@ func (c Codec) Scan(body []byte, h *wire.Head) (*wire.Scan, error) {
 		return nil, wire.BadField("model", "name the model")
 	}
 	if s.Inputs == 0 {
-		return nil, wire.BadField(c.f.what(), "there is nothing to embed")
+		return nil, wire.BadField(c.f.inputs, "there is nothing to embed")
 	}
 	return s, nil
 }
@@ -71,23 +71,6 @@ func (r *reader) end(body []byte) error {
 	return nil
 }
 
-// what is the member that holds the inputs, for messages.
-func (f *form) what() string {
-	switch f.format {
-	case llm.GeminiEmbed:
-		return "requests"
-	case llm.GeminiEmbedOne:
-		return "content"
-	case llm.VertexEmbed:
-		return "instances"
-	case llm.TitanEmbed:
-		return "inputText"
-	case llm.CohereEmbed:
-		return "texts"
-	}
-	return "input"
-}
-
 func (r *reader) request() {
 	c := &r.c
 	var model, input wire.Once
@@ -106,10 +89,10 @@ func (r *reader) request() {
 			from := c.Pos()
 			r.scan.Model = c.Text()
 			r.scan.Spans.Model = wire.Span{From: from, To: c.Offset()}
-		case k == r.form.what() && input.See(0):
+		case k == r.form.inputs && input.See(0):
 			r.bad = wire.BadField(k, "is there twice; leave one of them")
 			return
-		case r.form.model != "" && wire.FoldsTo(key, r.form.model), wire.FoldsTo(key, r.form.what()):
+		case r.form.model != "" && wire.FoldsTo(key, r.form.model), wire.FoldsTo(key, r.form.inputs):
 			r.bad = wire.BadField(k, "differs in case only from a member that is acted on; leave it out")
 			return
 		case r.form.member(r, k):
@@ -204,7 +187,7 @@ func inAddress(t *wire.Target) bool { return t.Dialect != nil && t.Dialect.InAdd
 // EncodeRequest implements wire.Codec.
 func (c Codec) EncodeRequest(r *llm.Request, t *wire.Target) ([]byte, []wire.Loss, error) {
 	if r.Embed == nil || len(r.Embed.Inputs) == 0 {
-		return nil, nil, wire.BadField(c.f.what(), "there is nothing to embed")
+		return nil, nil, wire.BadField(c.f.inputs, "there is nothing to embed")
 	}
 	losses := c.f.table.Losses(r)
 	if e := wire.RefuseLossy(losses, t, c.f.format); e != nil {

@@ -9,7 +9,7 @@ import (
 // vertex is the body of Vertex AI's predict for Google's embedding models: a list
 // of instances, of which gemini-embedding-001 takes one.
 var vertex = form{
-	format: llm.VertexEmbed, errors: googleErrors,
+	format: llm.VertexEmbed, inputs: "instances", errors: googleErrors,
 	member: func(r *reader, key string) bool {
 		c := &r.c
 		switch key {

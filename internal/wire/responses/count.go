@@ -106,16 +106,7 @@ func (Count) EncodeResponse(r *llm.Response, _ *wire.Answer) []byte {
 func (Count) Rename(dst, body []byte, _ *wire.Answer) []byte { return append(dst, body...) }
 
 // Frames implements wire.Codec; a count is not streamed.
-func (Count) Frames(io.Reader, *wire.Dialect, wire.FrameOptions) wire.Stream { return unstreamed{} }
+func (Count) Frames(io.Reader, *wire.Dialect, wire.FrameOptions) wire.Stream { return wire.ACount }
 
 // Writer implements wire.Codec; a count is not streamed.
-func (Count) Writer(*wire.Answer) wire.Writer { return unstreamed{} }
-
-type unstreamed struct{}
-
-func (unstreamed) Next() (wire.Frame, error) {
-	return wire.Frame{}, &llm.Error{Class: llm.Malformed, Blame: llm.BlameDeployment, Billed: llm.BilledNo, Message: "a count is not streamed"}
-}
-func (unstreamed) Progress() llm.Progress                 { return llm.Progress{} }
-func (unstreamed) Write(dst []byte, _ []llm.Event) []byte { return dst }
-func (unstreamed) Heartbeat(dst []byte) []byte            { return dst }
+func (Count) Writer(*wire.Answer) wire.Writer { return wire.ACount }

@@ -16,7 +16,7 @@ func (Codec) EncodeResponse(r *llm.Response, as *wire.Answer) []byte {
 	env.begin(as, r.ID, r.Model, r.Created)
 	e := encoder{r: &llm.Request{}, t: &wire.Target{}, answer: true, names: env.names, maker: env.itemID}
 	e.ids = wire.CallIDs{Prefix: "call_", Legal: callID}
-	e.b.B = make([]byte, 0, 2048+sizeOf(&llm.Request{Messages: []llm.Message{{Parts: r.Parts}}}))
+	e.b.B = make([]byte, 0, 2048+wire.RoomFor(&llm.Request{Messages: []llm.Message{{Parts: r.Parts}}}))
 	output := func() { e.items(0, wire.SplitState(r.Parts)) }
 	if raw.Find(r.Extra, llm.Responses, "object") != nil {
 		e.whole(r, as, output)

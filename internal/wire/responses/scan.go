@@ -145,18 +145,11 @@ func (s *scanner) members() {
 
 // act is the index of a key that is acted on, or -1; it refuses a second one.
 func (s *scanner) act(key []byte) int {
-	for i, name := range acted {
-		if string(key) == name {
-			if s.seen.See(i) {
-				s.bad = wire.BadField(name, "is there twice; send it once")
-			}
-			return i
-		}
-		if wire.FoldsTo(key, name) {
-			s.bad = wire.BadField(string(key), "is %q in another case; some providers would read it as that", name)
-		}
+	i, bad := s.seen.Acted(acted[:], key)
+	if bad != nil {
+		s.bad = bad
 	}
-	return -1
+	return i
 }
 
 func (s *scanner) span(from int) wire.Span { return wire.Span{From: from, To: s.c.Offset()} }
