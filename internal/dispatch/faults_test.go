@@ -1,10 +1,13 @@
 package dispatch_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
+	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/price"
 )
@@ -21,6 +24,23 @@ func pairs(f func(client, first, second llm.Format, stream bool)) {
 					f(client, first, second, stream)
 				}
 			}
+		}
+	}
+}
+
+// TestTheOperatorIsToldOfACredentialThatDoesNotWork: clients only hear that the
+// operator has something to mend.
+func TestTheOperatorIsToldOfACredentialThatDoesNotWork(t *testing.T) {
+	var log bytes.Buffer
+	b := newBench(t, func(o *dispatch.Options, _ *dispatch.ModelOptions) {
+		o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	}, newUpstream(t, llm.Chat, unauthorized))
+	if o := b.call(t, t.Context(), llm.Chat, request(llm.Chat, false, ""), nil); o.sink.err == nil {
+		t.Fatal("it was served")
+	}
+	for _, want := range []string{"level=WARN", "provider=p1", "class=unauthorized", "status=401"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %s: %s", want, log.String())
 		}
 	}
 }

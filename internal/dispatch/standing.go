@@ -203,9 +203,30 @@ func (d *Dispatcher) free(dep *deployment, now time.Time) {
 	}
 }
 
+// credential is the name of the provider's that the attempt went with; "" where it has
+// one without a name.
+func (a *attempt) credential() string {
+	if names := a.dep.info.Credentials; a.key < len(names) {
+		return names[a.key]
+	}
+	return ""
+}
+
+// ours is what an error says where no provider was reached; the words of one that
+// was may quote the request, and stay out of the log.
+func (a *attempt) ours(err *llm.Error) string {
+	if a.rec.Status != 0 {
+		return "the provider refused it"
+	}
+	return err.Message
+}
+
 // observe learns from an attempt's end: what is to blame rests.
 func (d *Dispatcher) observe(a *attempt, err *llm.Error) {
 	now, dep := d.now(), a.dep
+	if blamed(err) == llm.BlameCredential && !dep.info.Caller {
+		d.o.Log.Warn("a provider's credential does not work; it rests", "provider", dep.info.Name, "credential", a.credential(), "class", string(err.Class), "status", err.Status, "why", a.ours(err))
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a.begun = false

@@ -109,20 +109,21 @@ func (o *Options) dialect(k *Kind, s *Surface, custom bool) (*wire.Dialect, erro
 		name = ""
 	}
 	if o.Dialect != "" {
-		d, ok := wire.DialectByName(o.Dialect)
-		if !ok {
-			return nil, fmt.Errorf("dialect %q is unknown", o.Dialect)
-		}
-		if s.Format == k.spoken() {
-			return d, nil
+		d, err := dialectOf(o.Dialect)
+		if err != nil || s.Format == k.spoken() {
+			return d, err
 		}
 	}
 	if name == "" {
 		return &wire.Dialect{}, nil
 	}
+	return dialectOf(name)
+}
+
+func dialectOf(name string) (*wire.Dialect, error) {
 	d, ok := wire.DialectByName(name)
 	if !ok {
-		return nil, fmt.Errorf("dialect %q is unknown", name)
+		return nil, fmt.Errorf("dialect %q is unknown; there are: %s", name, strings.Join(wire.DialectNames(), ", "))
 	}
 	return d, nil
 }
