@@ -170,7 +170,7 @@ func operationTable(t *testing.T) string {
 		{"calculate", "built in", tool.Spec{}},
 		{"todo", "built in", tool.Spec{}},
 	} {
-		made, err := tool.Open(r.name, r.spec)
+		made, err := tool.Open(r.name, r.spec, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

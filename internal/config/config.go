@@ -21,6 +21,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/gateway"
@@ -37,6 +38,8 @@ type Config struct {
 	Listen    string                           `yaml:"listen,omitempty"`
 	Providers map[string]provider.Options      `yaml:"providers,omitempty"`
 	Models    map[string]dispatch.ModelOptions `yaml:"models,omitempty"`
+	Location  string                           `yaml:"location,omitempty"` // where Skein runs: cloud/region, such as aws/us-east-1, or internet; what leaves a cloud is priced by it
+	Clouds    cloud.Options                    `yaml:"clouds,omitempty"`   // as whom the clouds are asked
 	Tools     map[string]tool.Spec             `yaml:"tools,omitempty"`
 	Agents    map[string]engine.AgentOptions   `yaml:"agents,omitempty"`
 	Budgets   []BudgetOptions                  `yaml:"budgets,omitempty"`

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/skein-run/skein/internal/agent"
+	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/store"
@@ -21,12 +22,15 @@ import (
 
 // AgentOptions is an agent as skein.yaml has it.
 type AgentOptions struct {
-	Model     string       `yaml:"model"`
-	Goal      string       `yaml:"goal"`             // a template over the run's inputs: {{.company}}
-	System    string       `yaml:"system,omitempty"` // what holds for every run
-	Tools     []string     `yaml:"tools,omitempty"`
-	Limits    LimitOptions `yaml:"limits,omitempty"`
-	OutputCap int64        `yaml:"output_cap,omitempty"` // tokens of one answer; default the model's
+	Model  string       `yaml:"model"`
+	Goal   string       `yaml:"goal"`             // a template over the run's inputs: {{.company}}
+	System string       `yaml:"system,omitempty"` // what holds for every run
+	Tools  []string     `yaml:"tools,omitempty"`
+	Limits LimitOptions `yaml:"limits,omitempty"`
+	// Identity is as whom its tools act at the clouds; left out, as the process itself.
+	Identity  cloud.IdentityOptions `yaml:"identity,omitempty"`
+	Triggers  []TriggerOptions      `yaml:"triggers,omitempty"`   // what starts runs
+	OutputCap int64                 `yaml:"output_cap,omitempty"` // tokens of one answer; default the model's
 }
 
 // LimitOptions bound each run of an agent.
@@ -34,6 +38,13 @@ type LimitOptions struct {
 	Budget string        `yaml:"budget,omitempty"` // such as "0.50 USD"; hard
 	Steps  int           `yaml:"steps,omitempty"`  // model answers; default 100
 	Time   time.Duration `yaml:"time,omitempty"`   // such as 30m; default 1h
+}
+
+// TriggerOptions say what starts runs of an agent.
+type TriggerOptions struct {
+	// Queue is a queue whose messages start runs: JSON objects with the agent's inputs,
+	// such as {"company": "Apple"}. A message is acknowledged when its run is durable.
+	Queue string `yaml:"queue,omitempty"`
 }
 
 // Agent is a definition that is ready to run.

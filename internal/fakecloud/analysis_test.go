@@ -45,7 +45,7 @@ func openOffice(t *testing.T, url, run string) *office {
 		"alerts":    {Notify: "fake://" + host + "/alerts?dedup=id"},
 		"calculate": {}, "todo": {},
 	} {
-		opened, err := tool.Open(name, spec)
+		opened, err := tool.Open(name, spec, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

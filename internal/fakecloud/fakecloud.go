@@ -22,6 +22,8 @@
 //	GET  /tables/{table}/items?limit=N    {"items":[{"item","command"}]}
 //	POST /topics/{topic}[?dedup=id]       {"subject","message"} → 202 {"id","duplicate"}
 //
+//	/cloud/{aws,azure,gcp}/…  the services of the clouds, in their own wire formats: see the packages of those names
+//
 //	POST /faults   order a [Fault]        GET /faults   DELETE /faults
 //	GET  /log      every [Line], with ?after=N those after line N
 //	GET  /usage    what each attempt and effect consumed, see [Consumed]
@@ -50,16 +52,19 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/skein-run/skein/internal/fakecloud/standin"
 )
 
 // Options say what a stand-in serves. The zero value works: no objects, a log in
 // memory only, any key accepted, no pause between chunks.
 type Options struct {
-	Dir        string           // where log.jsonl is appended; empty: the log is kept in memory only
-	Buckets    map[string]fs.FS // the objects there are at the start, by bucket
-	RequireKey string           // the one credential that providers accept; empty: any that is not empty
-	Pace       time.Duration    // between chunks of a streamed answer
-	Now        func() time.Time // the clock of log lines; nil is the system's
+	Dir        string            // where log.jsonl is appended; empty: the log is kept in memory only
+	Buckets    map[string]fs.FS  // the objects there are at the start, by bucket
+	Resources  standin.Resources // what there is at every cloud's services at the start
+	RequireKey string            // the one credential that providers accept; empty: any that is not empty
+	Pace       time.Duration     // between chunks of a streamed answer
+	Now        func() time.Time  // the clock of log lines; nil is the system's
 }
 
 // Server is a running stand-in. It is an [http.Handler], safe for concurrent use;
@@ -107,6 +112,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /anthropic/v1/messages", s.model(messagesFormat{}))
 	mux.HandleFunc("GET /anthropic/v1/models", s.listMessagesModels)
 	s.clouds(mux)
+	s.mountClouds(mux)
 
 	mux.HandleFunc("GET /objects/{bucket}", s.service("objects", "list", s.listObjects))
 	mux.HandleFunc("GET /objects/{bucket}/{key...}", s.service("objects", "get", s.getObject))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,7 +15,7 @@ import (
 // Fault is a failure to order: what happens, to which requests, how often.
 type Fault struct {
 	ID      string `json:"id,omitempty"`      // given by the stand-in
-	Service string `json:"service,omitempty"` // openai, azure, anthropic, bedrock, gemini, vertex, objects, table, notify; empty: any
+	Service string `json:"service,omitempty"` // one of [services]; empty: any
 	Match   Match  `json:"match,omitzero"`
 	Kind    Kind   `json:"kind"`
 	Count   int    `json:"count,omitempty"`  // how many requests it hits; 0: all, until it is taken back
@@ -62,6 +63,14 @@ const (
 var kinds = map[Kind]bool{Refuse: true, TooMany: true, ServerFail: true, Slow: true, Stall: true,
 	CutOff: true, Garbage: true, ErrorEvent: true, NoEnd: true, FailAfter: true}
 
+// services are the names by which faults are ordered and the log tells services apart.
+var services = []string{
+	"openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "objects", "table", "notify",
+	"s3", "dynamodb", "sns", "sqs", "lambda", "sts", "secretsmanager", "ssm", "athena",
+	"blob", "cosmos", "tables", "servicebus", "eventgrid", "storagequeue", "functions", "keyvault",
+	"gcs", "firestore", "pubsub", "bigquery", "run", "secretmanager", "iamcredentials",
+}
+
 // faults are those in force. The first that matches a request hits it.
 type faults struct {
 	mu    sync.Mutex
@@ -74,10 +83,8 @@ func (fs *faults) order(f Fault, now time.Time) (string, error) {
 	if !kinds[f.Kind] {
 		return "", fmt.Errorf("order a fault: kind %q is not one of refuse, 429, 500, slow, stall, cut, garbage, error_event, no_end, 500_after", f.Kind)
 	}
-	switch f.Service {
-	case "", "openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "objects", "table", "notify":
-	default:
-		return "", fmt.Errorf("order a fault: service %q is not one of openai, azure, anthropic, bedrock, gemini, vertex, objects, table, notify", f.Service)
+	if f.Service != "" && !slices.Contains(services, f.Service) {
+		return "", fmt.Errorf("order a fault: service %q is not one of %s", f.Service, strings.Join(services, ", "))
 	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()

@@ -113,7 +113,7 @@ func (r *Report) tools(ctx context.Context, c *config.Config, o CheckOptions) ma
 	opened := map[string]tool.Tool{}
 	var tries []func() CheckedItem
 	for _, name := range toolNames(c) {
-		t, err := tool.Open(name, c.Tools[name])
+		t, err := tool.Open(name, c.Tools[name], session(c))
 		if err != nil {
 			item := CheckedItem{Kind: "tool", Name: name, Error: c.Locate(err).Error()}
 			tries = append(tries, func() CheckedItem { return item })

@@ -23,6 +23,7 @@ import (
 	"github.com/skein-run/skein/internal/api"
 	"github.com/skein-run/skein/internal/auth"
 	"github.com/skein-run/skein/internal/catalog"
+	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/config"
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/engine"
@@ -178,12 +179,15 @@ func (n *Node) openTools() error {
 	return err
 }
 
+// session is the process's own identity at the clouds.
+func session(c *config.Config) *cloud.Session { return cloud.New(c.Clouds) }
+
 // OpenTools opens every tool of a configuration, and the built-in ones.
 func OpenTools(c *config.Config) (map[string]tool.Tool, error) {
 	ts := map[string]tool.Tool{}
 	var errs []error
 	for _, name := range toolNames(c) {
-		t, err := tool.Open(name, c.Tools[name])
+		t, err := tool.Open(name, c.Tools[name], session(c))
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -41,15 +41,53 @@ func classOf(m Meter) (llm.TokenClass, bool) {
 	return 0, false
 }
 
-// units says in what each meter that is no token class counts.
-var units = map[Meter]string{
-	MeterCalls: "request", MeterSearches: "search",
-	MeterList: "request", MeterGet: "request", MeterPut: "request",
-	MeterBytesRead: "byte", MeterBytesSent: "byte",
-	MeterQueries: "query", MeterRows: "row",
-	MeterReadUnits: "unit", MeterWriteUnits: "unit",
-	MeterReads: "request", MeterWrites: "request",
-	MeterPublishes: "publish", MeterEvals: "evaluation",
+// Category is the part of a bill to which a charge belongs, in the words of FOCUS
+// (ServiceCategory).
+type Category string
+
+// The categories.
+const (
+	Models     Category = "AI and Machine Learning"
+	Storage    Category = "Storage"
+	Databases  Category = "Databases"
+	Messaging  Category = "Integration"
+	Networking Category = "Networking"
+	Compute    Category = "Compute"
+)
+
+// meters says of each meter that is no token class in what it counts and where it
+// belongs.
+var meters = map[Meter]struct {
+	unit     string
+	category Category
+}{
+	MeterCalls:          {"request", Models},
+	MeterSearches:       {"search", Models},
+	MeterList:           {"request", Storage},
+	MeterGet:            {"request", Storage},
+	MeterPut:            {"request", Storage},
+	MeterDelete:         {"request", Storage},
+	MeterBytesRead:      {"byte", Networking},
+	MeterBytesSent:      {"byte", Networking},
+	MeterQueries:        {"query", Databases},
+	MeterRows:           {"row", Databases},
+	MeterBytesScanned:   {"byte", Databases},
+	MeterReadUnits:      {"unit", Databases},
+	MeterWriteUnits:     {"unit", Databases},
+	MeterDeleteUnits:    {"unit", Databases},
+	MeterReads:          {"request", Databases},
+	MeterWrites:         {"request", Databases},
+	MeterRequestUnits:   {"milli-RU", Databases},
+	MeterPublishes:      {"publish", Messaging},
+	MeterSends:          {"request", Messaging},
+	MeterReceives:       {"request", Messaging},
+	MeterAcks:           {"request", Messaging},
+	MeterBytesPublished: {"byte", Messaging},
+	MeterBytesDelivered: {"byte", Messaging},
+	MeterInvocations:    {"invocation", Compute},
+	MeterMemoryTime:     {"MB-ms", Compute},
+	MeterCPUTime:        {"CPU-ms", Compute},
+	MeterEvals:          {"evaluation", Compute},
 }
 
 // Unit is what the meter counts: "token", "request", "byte".
@@ -57,14 +95,22 @@ func (m Meter) Unit() string {
 	if m.IsToken() {
 		return "token"
 	}
-	if u := units[m]; u != "" {
+	if u := meters[m].unit; u != "" {
 		return u
 	}
 	return "unit"
 }
 
+// Category is the part of a bill to which charges of the meter belong.
+func (m Meter) Category() Category {
+	if m.IsToken() {
+		return Models
+	}
+	return meters[m].category
+}
+
 // Known says that the meter is one of those named here.
-func (m Meter) Known() bool { return m.IsToken() || units[m] != "" }
+func (m Meter) Known() bool { return m.IsToken() || meters[m].unit != "" }
 
 // IsToken says that the meter is a token class.
 func (m Meter) IsToken() bool {

@@ -16,23 +16,48 @@ import (
 type Meter string
 
 // The meters that tools and drivers report. Token classes are meters by their
-// own names ([llm.TokenClass.String]); a model call itself is MeterCalls.
+// own names ([llm.TokenClass.String]); a model call itself is MeterCalls. What each
+// counts in, and where a bill puts it, is in [meters].
 const (
-	MeterCalls      Meter = "calls"          // upstream model requests, answered or not
-	MeterSearches   Meter = "searches"       // server-side web searches
-	MeterList       Meter = "requests.list"  // objects: list
-	MeterGet        Meter = "requests.get"   // objects: read, head
-	MeterPut        Meter = "requests.put"   // objects: write
-	MeterBytesRead  Meter = "bytes.read"     // objects: payload bytes that came back
-	MeterBytesSent  Meter = "bytes.sent"     // objects: payload bytes that went out
-	MeterQueries    Meter = "queries"        // sql: statements run
-	MeterRows       Meter = "rows"           // sql: rows returned
-	MeterReadUnits  Meter = "units.read"     // table: read request units
-	MeterWriteUnits Meter = "units.write"    // table: write request units
-	MeterReads      Meter = "requests.read"  // table: read requests
-	MeterWrites     Meter = "requests.write" // table: write requests
-	MeterPublishes  Meter = "publishes"      // notify: 64 KB publish units
-	MeterEvals      Meter = "evaluations"    // calculate: programs run
+	MeterCalls    Meter = "calls"    // upstream model requests, answered or not
+	MeterSearches Meter = "searches" // server-side web searches
+
+	// Objects.
+	MeterList   Meter = "requests.list"
+	MeterGet    Meter = "requests.get" // read, head
+	MeterPut    Meter = "requests.put"
+	MeterDelete Meter = "requests.delete"
+
+	// Every service: the bodies of requests and answers, as they went over the wire.
+	MeterBytesRead Meter = "bytes.read" // that came back; what they cost depends on where Skein runs
+	MeterBytesSent Meter = "bytes.sent" // that went out
+
+	// SQL.
+	MeterQueries      Meter = "queries"       // statements run
+	MeterRows         Meter = "rows"          // rows returned or changed
+	MeterBytesScanned Meter = "bytes.scanned" // that a service bills a query by: Athena, BigQuery
+
+	// Tables.
+	MeterReadUnits    Meter = "units.read"     // DynamoDB read request units, Firestore documents read
+	MeterWriteUnits   Meter = "units.write"    // DynamoDB write request units, Firestore documents written
+	MeterDeleteUnits  Meter = "units.delete"   // Firestore documents deleted
+	MeterReads        Meter = "requests.read"  // read requests
+	MeterWrites       Meter = "requests.write" // write requests, deletes too
+	MeterRequestUnits Meter = "units.milli_ru" // Cosmos DB: thousandths of a request unit, as it reports hundredths
+
+	// Messages: topics and queues.
+	MeterPublishes      Meter = "publishes"        // requests to publish, in the units that the service counts by (SNS: each 64 KB)
+	MeterSends          Meter = "requests.send"    // requests to send to a queue, in its units
+	MeterReceives       Meter = "requests.receive" // requests to receive, in its units, those that find nothing too
+	MeterAcks           Meter = "requests.ack"     // requests to delete, acknowledge or put back
+	MeterBytesPublished Meter = "bytes.published"  // where the volume is billed: Pub/Sub, SNS FIFO
+	MeterBytesDelivered Meter = "bytes.delivered"  // where the volume is billed: Pub/Sub
+
+	// Computing.
+	MeterInvocations Meter = "invocations"  // functions started
+	MeterMemoryTime  Meter = "memory.mb_ms" // of a function: megabytes (MiB) × milliseconds, as billed
+	MeterCPUTime     Meter = "cpu.ms"       // of a function: CPUs × milliseconds, as billed
+	MeterEvals       Meter = "evaluations"  // calculate: programs run
 )
 
 // Source says where a reading's quantity comes from.

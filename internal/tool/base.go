@@ -64,7 +64,8 @@ func (t *operated) Do(ctx context.Context, c Call) (r Result, err error) {
 			op = &t.ops[i]
 		}
 	}
-	ctx, cancel := context.WithTimeout(effect.With(ctx, effect.ID{Command: c.ID, Try: c.Try}), op.Timeout)
+	ctx = withAgain(effect.With(ctx, effect.ID{Command: c.ID, Try: c.Try}), c.Again)
+	ctx, cancel := context.WithTimeout(ctx, op.Timeout)
 	defer cancel()
 	outcome := Refused
 	if op.Class.Started() {
@@ -81,6 +82,18 @@ func (t *operated) Do(ctx context.Context, c Call) (r Result, err error) {
 		err = effect.Ended(ctx, NotDone, c.Op)
 	}
 	return r, brief(err, op.MaxResult)
+}
+
+type againKey struct{}
+
+// withAgain lets an operation know that it may be a repeat.
+func withAgain(ctx context.Context, again bool) context.Context {
+	return context.WithValue(ctx, againKey{}, again)
+}
+
+func againFrom(ctx context.Context) bool {
+	again, _ := ctx.Value(againKey{}).(bool)
+	return again
 }
 
 // caught turns a panic into an error. What a model wrote goes through parsers and

@@ -49,7 +49,7 @@ func TestValidateSurvivesHostileArguments(t *testing.T) {
 // What an error quotes goes back to the model and is paid for with every call
 // that follows.
 func TestErrorsAreAsShortAsResults(t *testing.T) {
-	calc, err := tool.Open("calculate", tool.Spec{Limits: tool.Limits{MaxResult: 512}})
+	calc, err := tool.Open("calculate", tool.Spec{Limits: tool.Limits{MaxResult: 512}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,13 +16,13 @@ import (
 // mostObject is the most that one write may store.
 const mostObject = 256 << 10
 
-func openObjects(name, rawURL string, spec Spec) (Tool, error) {
-	b, u, d, err := resource.Open("objects", rawURL, spec.Access == "write", objects.Drivers())
+func openObjects(name, rawURL string, spec Spec, opts resource.With) (Tool, error) {
+	b, u, _, err := resource.Open("objects", rawURL, opts, objects.Drivers())
 	if err != nil {
 		return nil, err
 	}
 	lim, req := spec.Limits, b.Requests()
-	t := &operated{resource: resourceOf(name, "objects", u.String(), d.Scheme, d.Service, spec.PricedAs), check: b.Check, close: b.Close}
+	t := &operated{resource: resourceOf(name, "objects", u, spec.PricedAs), check: b.Check, close: b.Close}
 	chunk := int64(lim.MaxResult - noteRoom)
 	t.add(Operation{
 		Name:        name + "_list",
@@ -92,10 +92,11 @@ func readObject(ctx context.Context, b objects.Bucket, args json.RawMessage, nam
 	if in.Limit <= 0 || in.Limit > chunk {
 		in.Limit = chunk
 	}
-	data, size, err := b.Read(ctx, in.Key, in.Offset, in.Limit)
+	piece, err := b.Read(ctx, in.Key, in.Offset, in.Limit)
 	if err != nil {
 		return Result{}, err
 	}
+	data, size := piece.Data, piece.Size
 	if len(data) == 0 {
 		return Result{Content: fmt.Appendf(nil, "[nothing at offset %d: the object has %d bytes]", in.Offset, size)}, nil
 	}

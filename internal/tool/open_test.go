@@ -15,7 +15,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, c := range []struct{ name, text, want string }{
 		{"Reports", `{objects: "file:///x"}`, "tools.Reports: a tool's name is"},
-		{"reports", `{}`, "tools.reports: name its resource with one of objects, sql, table or notify"},
+		{"reports", `{}`, "tools.reports: name its resource with one of objects, sql, table, notify, queue or function"},
 		{"reports", `{objects: "file:///x", table: "sqlite:x"}`, "tools.reports: both objects and table are given"},
 		{"calculate", `{objects: "file:///x"}`, "tools.calculate: this is the name of a built-in tool"},
 		{"todo", `{access: read}`, "tools.todo: the built-in tool takes limits only"},
@@ -56,7 +56,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		if err := yaml.UnmarshalWithOptions([]byte(c.text), &spec, yaml.DisallowUnknownField()); err != nil {
 			t.Fatal(err)
 		}
-		opened, err := tool.Open(c.name, spec)
+		opened, err := tool.Open(c.name, spec, nil)
 		if err == nil {
 			_ = opened.Close()
 		}
@@ -83,7 +83,7 @@ func TestOpenSaysWhatItWorksOn(t *testing.T) {
 		{"todo", tool.Spec{}, tool.Resource{Name: "todo", Kind: "todo", Cloud: "local", Service: "local/todo"}, "todo_write"},
 		{"calculate", tool.Spec{}, tool.Resource{Name: "calculate", Kind: "calculate", Cloud: "local", Service: "local/starlark"}, "calculate"},
 	} {
-		opened, err := tool.Open(c.name, c.spec)
+		opened, err := tool.Open(c.name, c.spec, nil)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -112,7 +112,7 @@ func TestCheckTriesEachResource(t *testing.T) {
 		}
 	}
 	for _, spec := range []tool.Spec{{Objects: "fake://127.0.0.1:1/b"}, {Table: "fake://127.0.0.1:1/b?partition_key=k"}, {Notify: "fake://127.0.0.1:1/b"}} {
-		tl, err := tool.Open("x", spec)
+		tl, err := tool.Open("x", spec, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

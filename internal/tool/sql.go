@@ -21,13 +21,13 @@ const mostOutline = 1500
 // outlineTime is how long a tool may look for it when it is opened.
 const outlineTime = 2 * time.Second
 
-func openSQL(name, rawURL string, spec Spec) (Tool, error) {
-	db, u, d, err := resource.Open("sql", rawURL, spec.Access == "write", sqldb.Drivers())
+func openSQL(name, rawURL string, spec Spec, opts resource.With) (Tool, error) {
+	db, u, _, err := resource.Open("sql", rawURL, opts, sqldb.Drivers())
 	if err != nil {
 		return nil, err
 	}
 	lim := spec.Limits
-	t := &operated{resource: resourceOf(name, "sql", u.String(), d.Scheme, d.Service, spec.PricedAs), check: db.Check, close: db.Close}
+	t := &operated{resource: resourceOf(name, "sql", u, spec.PricedAs), check: db.Check, close: db.Close}
 	t.add(Operation{
 		Name: name + "_query",
 		Description: describe(spec, fmt.Sprintf("Runs one %s SELECT statement, read only; at most %d rows come back. "+
@@ -36,8 +36,7 @@ func openSQL(name, rawURL string, spec Spec) (Tool, error) {
 			"query":{"type":"string","minLength":1,"maxLength":20000,"description":"one SELECT statement"},
 			"params":{"type":"array","maxItems":250,"items":{"type":["string","number","boolean","null"]},"description":"the values of the ?s, in order"}}}`),
 		Class: agent.Read, Basis: db.Basis(), Timeout: lim.Timeout, MaxResult: lim.MaxResult,
-		Bound: []price.Reading{{Meter: price.MeterQueries, Quantity: 1, Source: price.Counted},
-			{Meter: price.MeterRows, Quantity: int64(lim.Rows), Source: price.Counted}},
+		Bound: db.Bound(sqldb.Limits{Rows: lim.Rows, Bytes: lim.MaxResult}),
 	}, func(ctx context.Context, args json.RawMessage, _ string) (Result, error) {
 		return queryDB(ctx, db, args, lim)
 	})

@@ -7,8 +7,6 @@ import (
 	"fmt"
 
 	"github.com/skein-run/skein/internal/agent"
-	"github.com/skein-run/skein/internal/price"
-	"github.com/skein-run/skein/internal/tool/effect"
 	"github.com/skein-run/skein/internal/tool/resource"
 	"github.com/skein-run/skein/internal/tool/table"
 )
@@ -24,25 +22,25 @@ type tableTool struct {
 	lim  Limits
 }
 
-func openTable(name, rawURL string, spec Spec) (Tool, error) {
-	tab, u, d, err := resource.Open("table", rawURL, spec.Access == "write", table.Drivers())
+func openTable(name, rawURL string, spec Spec, opts resource.With) (Tool, error) {
+	tab, u, _, err := resource.Open("table", rawURL, opts, table.Drivers())
 	if err != nil {
 		return nil, err
 	}
 	tt := &tableTool{tab, tab.Names(), spec.Limits}
-	t := &operated{resource: resourceOf(name, "table", u.String(), d.Scheme, d.Service, spec.PricedAs), check: tab.Check, close: tab.Close}
+	t := &operated{resource: resourceOf(name, "table", u, spec.PricedAs), check: tab.Check, close: tab.Close}
 	op := Operation{Class: agent.Read, Basis: "reads only", Timeout: tt.lim.Timeout, MaxResult: tt.lim.MaxResult}
-	part, n := tt.keys.Partition, tab.Tries()
+	part := tt.keys.Partition
 
 	op.Name, op.Schema = name+"_get", tt.keySchema()
 	op.Description = describe(spec, fmt.Sprintf("Gets the item of one %s, or says that there is none.", tt.keyWords()))
-	op.Bound = readBound(n, 1)
+	op.Bound = tab.Bound(table.OpGet, table.Size{Items: 1})
 	t.add(op, tt.get)
 
 	op.Name = name + "_query"
 	op.Description = describe(spec, fmt.Sprintf("Lists items in the order of their %s, %d at most; with a %s, those of that one only.", tt.keyWords(), tt.lim.Rows, part))
 	op.Schema = schema(fmt.Sprintf(`{"type":"object","additionalProperties":false,"properties":{%s:%s}}`, quote(part), keyProperty))
-	op.Bound = readBound(n, int64(tt.lim.Rows)+1)
+	op.Bound = tab.Bound(table.OpQuery, table.Size{Items: tt.lim.Rows + 1})
 	t.add(op, tt.query)
 
 	if spec.Access != "write" {
@@ -51,18 +49,12 @@ func openTable(name, rawURL string, spec Spec) (Tool, error) {
 	op.Name, op.Class, op.Basis = name+"_put", agent.Keyed, tab.Basis()
 	op.Description = describe(spec, fmt.Sprintf("Puts a new item, a JSON object with its %s. One that exists is never changed.", tt.keyWords()))
 	op.Schema = tt.putSchema()
-	op.Bound = []price.Reading{{Meter: price.MeterWrites, Quantity: n, Source: price.Counted},
-		{Meter: price.MeterWriteUnits, Quantity: n * effect.Units(mostItem, table.WriteUnit), Source: price.Counted}}
+	op.Bound = tab.Bound(table.OpCreate, table.Size{Bytes: mostItem})
 	t.add(op, tt.put)
 	return t, nil
 }
 
 const keyProperty = `{"type":"string","minLength":1,"maxLength":256}`
-
-func readBound(tries, items int64) []price.Reading {
-	return []price.Reading{{Meter: price.MeterReads, Quantity: tries, Source: price.Counted},
-		{Meter: price.MeterReadUnits, Quantity: tries * items * effect.Units(table.MostItem, table.ReadUnit), Source: price.Counted}}
-}
 
 func (t *tableTool) keyWords() string {
 	if t.keys.Sort == "" {
@@ -119,13 +111,13 @@ func (t *tableTool) get(ctx context.Context, args json.RawMessage, _ string) (Re
 	if err != nil {
 		return Result{}, err
 	}
-	if item == nil {
+	if item.JSON == nil {
 		return Result{Content: []byte(`{"item":null}`)}, nil
 	}
-	if len(item)+noteRoom > t.lim.MaxResult {
-		return Result{}, refuse("the item has %d bytes, and %d at most can be shown", len(item), t.lim.MaxResult-noteRoom)
+	if len(item.JSON)+noteRoom > t.lim.MaxResult {
+		return Result{}, refuse("the item has %d bytes, and %d at most can be shown", len(item.JSON), t.lim.MaxResult-noteRoom)
 	}
-	return Result{Content: fmt.Appendf(nil, `{"item":%s}`, item)}, nil
+	return Result{Content: fmt.Appendf(nil, `{"item":%s}`, item.JSON)}, nil
 }
 
 func (t *tableTool) query(ctx context.Context, args json.RawMessage, _ string) (Result, error) {
@@ -133,13 +125,13 @@ func (t *tableTool) query(ctx context.Context, args json.RawMessage, _ string) (
 	if err != nil {
 		return Result{}, err
 	}
-	items, more, err := t.Query(ctx, key.Partition, t.lim.Rows)
+	items, more, err := t.Query(ctx, table.Query{Partition: key.Partition}, t.lim.Rows)
 	if err != nil {
 		return Result{}, err
 	}
 	rows := make([][]byte, len(items))
 	for i := range items {
-		rows[i] = items[i]
+		rows[i] = items[i].JSON
 	}
 	return listing(`{"items":`, rows, more, "ask for one "+t.keys.Partition+" at a time to see others", t.lim.MaxResult), nil
 }

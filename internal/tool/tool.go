@@ -5,9 +5,9 @@
 // arguments before anything runs.
 //
 // This package knows what a model sees; the folders below it know services.
-// `objects`, `table`, `sqldb` and `notify` each declare one small interface and the
-// table of its drivers: a new backend (file, sqlite, fake, later the clouds) is
-// one file there and one line in that table. `effect` is what they share.
+// `objects`, `table`, `sqldb`, `notify`, `queue` and `function` each declare one small
+// interface and the table of its drivers: a new backend is one file there and one line
+// in that table. `effect` is what they share, and `cloud` as whom they ask.
 //
 // Whether and when an operation runs is never decided here: `agent` decides, and
 // `engine` writes what must be durable before the first byte leaves.
@@ -31,6 +31,8 @@ type Operation struct {
 	Description string
 	Schema      json.RawMessage // of the arguments
 	Class       agent.Class     // belongs to driver and resource, and is never assumed
+	For         time.Duration   // how long a keyed effect may be done again, from its first start; 0 is for ever
+	Resend      bool            // on_doubt: resend: done again where its outcome is unknown, saying that it may be a repeat
 	Basis       string          // what the class rests on, for `skein check`: "create-if-absent by the command's id"
 	Timeout     time.Duration
 	MaxResult   int             // bytes that go back to the model
@@ -45,12 +47,19 @@ type Call struct {
 	Try  int    // from 1; more after a crash
 	Op   string
 	Args json.RawMessage // already valid against the operation's schema
+	// Again says that an earlier try has an unknown outcome and no key protects this
+	// one: what it tells people should say that it may be a repeat.
+	Again bool
 }
 
 // Result is what an execution gave. Its readings are in the [Meter] of its context.
 type Result struct {
 	Content []byte // text or JSON for the model, at most MaxResult bytes
-	Repeat  bool   // a keyed effect that had been done before, under this id
+	// Whole is the whole result where Content is only its beginning: it is kept beside
+	// the run, and the model reads on in it. nil where Content is all, or where the
+	// operation itself can be asked for the rest.
+	Whole  []byte
+	Repeat bool // a keyed effect that had been done before, under this id
 }
 
 // Tool is a resource that agents may use. It is safe for concurrent use.

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // Example gives an agent two tools and does what its model asks for.
 func Example() {
 	ctx := context.Background()
-	calc, err := tool.Open("calculate", tool.Spec{})
+	calc, err := tool.Open("calculate", tool.Spec{}, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -94,7 +94,7 @@ func newWorld(t testing.TB) *world {
 	}}
 	for name, spec := range w.specs {
 		spec.Limits.MaxResult = 1000
-		opened, err := tool.Open(name, spec)
+		opened, err := tool.Open(name, spec, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,7 +310,7 @@ func TestPiecesJoinToTheWholeText(t *testing.T) {
 func TestDoKeepsItsTime(t *testing.T) {
 	spec := newWorld(t).specs["history"]
 	spec.Limits = tool.Limits{Timeout: 20 * time.Millisecond}
-	h, err := tool.Open("history", spec)
+	h, err := tool.Open("history", spec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"context"
 	"strconv"
 	"time"
+
+	"github.com/skein-run/skein/internal/agent"
 )
 
 // ID names an effect: a command and the number of its execution.
@@ -28,6 +30,16 @@ func With(ctx context.Context, id ID) context.Context { return context.WithValue
 func From(ctx context.Context) ID {
 	id, _ := ctx.Value(idKey{}).(ID)
 	return id
+}
+
+// Guarantee is what a service lets be done about an effect whose outcome is unknown.
+// It belongs to driver and resource, and is never assumed.
+type Guarantee struct {
+	Class agent.Class
+	// For is how long the service remembers the key of a keyed effect, from its first
+	// request on; zero is for ever.
+	For   time.Duration
+	Basis string // what it rests on, for `skein check`: "FIFO topic, MessageDeduplicationId by the command's id"
 }
 
 // Outcome is what is known of an effect that failed.

@@ -3,9 +3,12 @@ package effect
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/skein-run/skein/internal/price"
 )
@@ -31,11 +34,28 @@ type Counts struct {
 	Request []price.Reading
 	// Answer is the meter of the bytes of a successful answer's body; "" is none.
 	Answer price.Meter
+	// Header reads what the service reports in the headers of an answer, whatever its
+	// status: Cosmos DB's x-ms-request-charge. nil is nothing.
+	Header func(http.Header) []price.Reading
+}
+
+// NewBase is the transport beneath a driver: one that asks for no compression, since
+// bytes are counted as they went over the wire.
+func NewBase() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: 5 * time.Minute,
+		IdleConnTimeout:       90 * time.Second,
+		MaxIdleConnsPerHost:   32,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true,
+	}
 }
 
 // RoundTrip sends one request. One that never got a connection is not counted,
-// since no service has seen it; one that the base transport sends again by
-// itself, on a new connection, is counted again.
+// since no service has seen it.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	base := t.Base
 	if base == nil {
@@ -44,6 +64,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	meter := MeterFrom(r.Context())
 	counts := t.Count(r)
 	var sent atomic.Int64
+	r = single(r)
+	if id := From(r.Context()); id.Command != "" {
+		r.Header.Set("User-Agent", Agent(r.Header.Get("User-Agent"), id))
+	}
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Add(1) }}
 	resp, err := base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	if err != nil {
@@ -51,6 +75,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	counts.estimate(meter, sent.Load()-1)
+	if counts.Header != nil {
+		for _, c := range counts.Header(resp.Header) {
+			meter.Count(c.Meter, c.Quantity, c.Source)
+		}
+	}
 	switch {
 	case resp.StatusCode >= 500:
 		counts.estimate(meter, 1)
@@ -65,6 +94,29 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp.Body = &countingBody{ReadCloser: resp.Body, meter: meter, as: counts.Answer, left: resp.ContentLength}
 	}
 	return resp, nil
+}
+
+// single is a copy of r that is sent once. On a connection that it kept, net/http
+// sends a request again by itself when there is no answer, unless its body cannot be
+// read twice: here every request is one that was decided on, or the bounds of
+// operations would not hold.
+func single(r *http.Request) *http.Request {
+	r = r.Clone(r.Context())
+	r.GetBody = nil
+	if r.Body == nil || r.Body == http.NoBody {
+		r.Body = io.NopCloser(strings.NewReader(""))
+	}
+	return r
+}
+
+// Agent adds the effect's id to a User-Agent. No signature covers that header, and
+// it stands in the clouds' own logs of requests (CloudTrail, access logs), where it
+// says which effect each request belongs to.
+func Agent(agent string, id ID) string {
+	if agent != "" {
+		agent += " "
+	}
+	return agent + "skein-effect/" + id.String()
 }
 
 func (c *Counts) estimate(meter *Meter, times int64) {

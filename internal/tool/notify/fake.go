@@ -39,8 +39,7 @@ func (t *fakeTopic) Publish(ctx context.Context, m Message, command string) (Sen
 	if err != nil {
 		return Sent{}, &effect.Error{Outcome: effect.NotDone, Message: doing + ": it cannot be written as JSON", Cause: err}
 	}
-	class, _ := t.Class()
-	r := fake.Request{Class: class, Method: http.MethodPost, Body: body, Expect: []int{http.StatusAccepted}, Doing: doing,
+	r := fake.Request{Class: t.Guarantee().Class, Method: http.MethodPost, Body: body, Expect: []int{http.StatusAccepted}, Doing: doing,
 		Header: map[string]string{"X-Skein-Command": command, "Content-Type": "application/json"},
 		Counts: effect.Counts{Request: []price.Reading{{Meter: price.MeterPublishes, Quantity: m.Units(), Source: price.Derived}}}}
 	if t.remembers {
@@ -63,13 +62,13 @@ func (t *fakeTopic) Publish(ctx context.Context, m Message, command string) (Sen
 	return Sent{ID: got.ID, Repeat: got.Duplicate}, nil
 }
 
-func (t *fakeTopic) Class() (agent.Class, string) {
+func (t *fakeTopic) Guarantee() effect.Guarantee {
 	if t.remembers {
-		return agent.Keyed, "the topic remembers the ids of what it delivered (dedup=id)"
+		return effect.Guarantee{Class: agent.Keyed, Basis: "the topic remembers the ids of what it delivered (dedup=id)"}
 	}
-	return agent.Once, "the topic remembers nothing"
+	return effect.Guarantee{Class: agent.Once, Basis: "the topic remembers nothing"}
 }
 
-func (t *fakeTopic) Tries() int64 { return effect.Tries }
+func (t *fakeTopic) Bound(size int) []price.Reading { return publishes(effect.Tries, size) }
 
 func (t *fakeTopic) Check(ctx context.Context) error { return t.Ping(ctx) }

@@ -131,11 +131,11 @@ func fileName(command string) string {
 	return string(name) + "-" + hex.EncodeToString(sum[:6]) + ".json"
 }
 
-func (t *fileTopic) Class() (agent.Class, string) {
-	return agent.Keyed, "create-if-absent by link(2), with the command's id inside the file"
+func (t *fileTopic) Guarantee() effect.Guarantee {
+	return effect.Guarantee{Class: agent.Keyed, Basis: "create-if-absent by link(2), with the command's id inside the file"}
 }
 
-func (t *fileTopic) Tries() int64 { return 1 }
+func (t *fileTopic) Bound(size int) []price.Reading { return publishes(1, size) }
 
 func (t *fileTopic) Check(context.Context) error {
 	_, err := fs.ReadDir(t.root.FS(), ".")

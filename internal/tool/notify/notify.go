@@ -9,7 +9,7 @@ package notify
 import (
 	"context"
 
-	"github.com/skein-run/skein/internal/agent"
+	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/tool/effect"
 	"github.com/skein-run/skein/internal/tool/resource"
 )
@@ -18,6 +18,8 @@ import (
 type Message struct {
 	Subject string `json:"subject"`
 	Body    string `json:"message"`
+	// Again says that this may be a repeat: nobody knows whether it was told before.
+	Again bool `json:"-"`
 }
 
 // PublishUnit is the size in which publishes are counted, after SNS, where each
@@ -30,16 +32,22 @@ func (m Message) Units() int64 {
 	return effect.Units(int64(len(m.Subject)+len(m.Body)), PublishUnit)
 }
 
+// publishes is the bound of a driver that asks n times at most and is counted in
+// units.
+func publishes(n int64, size int) []price.Reading {
+	return []price.Reading{{Meter: price.MeterPublishes, Quantity: n * effect.Units(int64(size), PublishUnit), Source: price.Counted}}
+}
+
 // Topic is a place to publish. It is safe for concurrent use. Errors are
 // *[effect.Error]s; what is consumed is counted into the meter of ctx.
 type Topic interface {
 	// Publish tells what the message says, once for each command where the class
 	// is keyed.
 	Publish(ctx context.Context, m Message, command string) (Sent, error)
-	// Class is the effect class of Publish, and what it rests on.
-	Class() (class agent.Class, basis string)
-	// Tries is how often one call asks the service at most.
-	Tries() int64
+	// Guarantee is what may be done about a Publish whose outcome is unknown.
+	Guarantee() effect.Guarantee
+	// Bound is the most that the publish of a message of so many bytes can consume.
+	Bound(size int) []price.Reading
 	// Check tries whether the topic is there, without publishing.
 	Check(ctx context.Context) error
 	Close() error

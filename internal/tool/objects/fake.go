@@ -50,9 +50,9 @@ func (b fakeBucket) List(ctx context.Context, prefix string, limit int) ([]Objec
 	return got.Objects, false, nil
 }
 
-func (b fakeBucket) Read(ctx context.Context, key string, offset, limit int64) ([]byte, int64, error) {
+func (b fakeBucket) Read(ctx context.Context, key string, offset, limit int64) (Piece, error) {
 	if err := CheckKey(key); err != nil {
-		return nil, 0, err
+		return Piece{}, err
 	}
 	doing := fmt.Sprintf("read the object %q", key)
 	a, err := b.Do(ctx, fake.Request{Class: agent.Read, Method: http.MethodGet, Path: escape(key), Most: limit,
@@ -61,18 +61,18 @@ func (b fakeBucket) Read(ctx context.Context, key string, offset, limit int64) (
 		Counts: effect.Counts{Request: []price.Reading{once(price.MeterGet)}, Answer: price.MeterBytesRead}})
 	switch {
 	case err != nil:
-		return nil, 0, err
+		return Piece{}, err
 	case a.Status == http.StatusNotFound:
-		return nil, 0, notThere(key)
+		return Piece{}, notThere(key)
 	case a.Status == http.StatusRequestedRangeNotSatisfiable:
 		a.Body = nil // it is the reason, not the object
 	}
 	_, total, ok := strings.Cut(a.Header.Get("Content-Range"), "/")
 	size, err := strconv.ParseInt(total, 10, 64)
 	if !ok || err != nil {
-		return nil, 0, &effect.Error{Outcome: effect.NotDone, Message: doing + ": the service did not say the object's size"}
+		return Piece{}, &effect.Error{Outcome: effect.NotDone, Message: doing + ": the service did not say the object's size"}
 	}
-	return a.Body, size, nil
+	return Piece{Data: a.Body, Size: size}, nil
 }
 
 func (b fakeBucket) Create(ctx context.Context, key string, data []byte, command string) (Created, error) {
@@ -107,7 +107,7 @@ func requests(n int64) Requests {
 	of := func(m price.Meter) []price.Reading {
 		return []price.Reading{{Meter: m, Quantity: n, Source: price.Counted}}
 	}
-	return Requests{List: of(price.MeterList), Get: of(price.MeterGet), Put: of(price.MeterPut), Tries: n}
+	return Requests{List: of(price.MeterList), Get: of(price.MeterGet), Put: of(price.MeterPut), Delete: of(price.MeterDelete), Tries: n}
 }
 
 func escape(key string) string {

@@ -67,7 +67,7 @@ func (b *fileBucket) List(ctx context.Context, prefix string, limit int) ([]Obje
 		}
 		info, err := b.root.Stat(key) // follows a link, within the root only
 		if err == nil && info.Mode().IsRegular() {
-			list = append(list, Object{key, info.Size()})
+			list = append(list, Object{Key: key, Size: info.Size()})
 		}
 		return nil
 	})
@@ -82,35 +82,35 @@ func (b *fileBucket) List(ctx context.Context, prefix string, limit int) ([]Obje
 	return list, false, nil
 }
 
-func (b *fileBucket) Read(ctx context.Context, key string, offset, limit int64) ([]byte, int64, error) {
+func (b *fileBucket) Read(ctx context.Context, key string, offset, limit int64) (Piece, error) {
 	if err := checkFileKey(key); err != nil {
-		return nil, 0, err
+		return Piece{}, err
 	}
 	if ctx.Err() != nil {
-		return nil, 0, effect.Ended(ctx, effect.NotDone, "read an object")
+		return Piece{}, effect.Ended(ctx, effect.NotDone, "read an object")
 	}
 	meter := effect.MeterFrom(ctx)
 	meter.Count(price.MeterGet, 1, price.Counted)
 	info, err := b.root.Stat(key)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // the latter where a file is taken for a folder
-		return nil, 0, notThere(key)
+		return Piece{}, notThere(key)
 	case err != nil:
-		return nil, 0, fileError(ctx, effect.NotDone, "read an object", err)
+		return Piece{}, fileError(ctx, effect.NotDone, "read an object", err)
 	case !info.Mode().IsRegular(): // a folder, or something whose opening may wait for ever
-		return nil, 0, notThere(key)
+		return Piece{}, notThere(key)
 	}
 	f, err := b.root.Open(key)
 	if err != nil {
-		return nil, 0, fileError(ctx, effect.NotDone, "read an object", err)
+		return Piece{}, fileError(ctx, effect.NotDone, "read an object", err)
 	}
 	defer func() { _ = f.Close() }() // only read
 	data, err := io.ReadAll(io.NewSectionReader(f, offset, limit))
 	if err != nil {
-		return nil, 0, fileError(ctx, effect.NotDone, "read an object", err)
+		return Piece{}, fileError(ctx, effect.NotDone, "read an object", err)
 	}
 	meter.Count(price.MeterBytesRead, int64(len(data)), price.Counted)
-	return data, info.Size(), nil
+	return Piece{Data: data, Size: info.Size()}, nil
 }
 
 func (b *fileBucket) Create(ctx context.Context, key string, data []byte, command string) (Created, error) {

@@ -18,8 +18,19 @@ import (
 
 // Object is what a list says of one object.
 type Object struct {
-	Key  string `json:"key"`
-	Size int64  `json:"size"`
+	Key     string `json:"key"`
+	Size    int64  `json:"size"`
+	Version string `json:"version,omitempty"` // see [Piece]
+}
+
+// Piece is a part of an object.
+type Piece struct {
+	Data []byte
+	Size int64 // of the whole object
+	// Version changes with every write: an ETag, a generation. "" where the driver has
+	// no [Changer].
+	Version string
+	Type    string // the media type, where the store keeps one
 }
 
 // Bucket is a place of objects. It is safe for concurrent use. Errors are
@@ -28,9 +39,9 @@ type Bucket interface {
 	// List gives at most limit objects whose keys begin with prefix, in the order
 	// of their keys, and whether there are more.
 	List(ctx context.Context, prefix string, limit int) (list []Object, more bool, err error)
-	// Read gives at most limit bytes from offset on, and the object's whole size.
-	// An offset at or after the end gives no bytes.
-	Read(ctx context.Context, key string, offset, limit int64) (data []byte, size int64, err error)
+	// Read gives at most limit bytes from offset on. An offset at or after the end
+	// gives no bytes.
+	Read(ctx context.Context, key string, offset, limit int64) (Piece, error)
 	// Create stores data under a key that is free, together with the command that
 	// did it, for ever. Where the key is taken it says so in Created.
 	Create(ctx context.Context, key string, data []byte, command string) (Created, error)
@@ -43,18 +54,41 @@ type Bucket interface {
 	Close() error
 }
 
+// Changer is a Bucket whose objects can be replaced and deleted, under the condition
+// that nobody has changed them since: a change without one, done again after a crash,
+// could undo what somebody else wrote in between. Both are keyed for ever: a version
+// is left behind once. A driver of a store without conditions has no Changer.
+type Changer interface {
+	// Replace stores data over the version of an object that the caller has seen,
+	// together with the command that did it.
+	Replace(ctx context.Context, key string, data []byte, version, command string) (Changed, error)
+	// Delete removes the version of an object that the caller has seen. One that is
+	// not there any more has been deleted.
+	Delete(ctx context.Context, key, version, command string) (Changed, error)
+	// ChangeBasis says what the two rest on.
+	ChangeBasis() string
+}
+
 // Created is how a Create ended.
 type Created struct {
-	Repeat bool // it had been done before, by the same command
-	Taken  bool // the key is somebody else's
-	By     string
+	Repeat  bool // it had been done before, by the same command
+	Taken   bool // the key is somebody else's
+	By      string
+	Version string // of what is there now, where the driver has a [Changer]
+}
+
+// Changed is how a Replace or Delete ended.
+type Changed struct {
+	Repeat  bool   // it had been done before, by the same command
+	Stale   bool   // the object has another version by now, or is gone: nothing was changed
+	Version string // of what is there now
 }
 
 // Requests is the most that one call of a method can consume, without the
 // payload's bytes, which are at most Tries times what was asked for.
 type Requests struct {
-	List, Get, Put []price.Reading
-	Tries          int64
+	List, Get, Put, Delete []price.Reading
+	Tries                  int64
 }
 
 // Drivers is every driver of objects.

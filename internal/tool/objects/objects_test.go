@@ -23,7 +23,7 @@ func TestDrivers(t *testing.T) {
 
 func openFile(t *testing.T, dir string) objects.Bucket {
 	t.Helper()
-	b, _, _, err := resource.Open("objects", "file://"+dir, true, objects.Drivers())
+	b, _, _, err := resource.Open("objects", "file://"+dir, resource.With{Write: true}, objects.Drivers())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,8 +75,8 @@ func TestFileLinksDoNotLeadOut(t *testing.T) {
 	b := openFile(t, dir)
 	ctx, _ := tooltest.Effect(t, tooltest.Command(), 1)
 	for _, key := range []string{"secret.txt", "out/secret.txt", ".skein/x"} {
-		if data, _, err := b.Read(ctx, key, 0, 100); err == nil {
-			t.Errorf("read %s: %q", key, data)
+		if piece, err := b.Read(ctx, key, 0, 100); err == nil {
+			t.Errorf("read %s: %q", key, piece.Data)
 		}
 		if _, err := b.Create(ctx, key, []byte("x"), tooltest.Command()); err == nil && key != "secret.txt" {
 			t.Errorf("created %s", key)
@@ -96,7 +96,7 @@ func TestFileKeysDoNotSpellTheHiddenFolder(t *testing.T) {
 		if _, err := b.Create(ctx, key, []byte("x"), tooltest.Command()); err == nil {
 			t.Errorf("created %s", key)
 		}
-		if _, _, err := b.Read(ctx, key, 0, 10); err == nil {
+		if _, err := b.Read(ctx, key, 0, 10); err == nil {
 			t.Errorf("read %s", key)
 		}
 	}
@@ -115,15 +115,15 @@ func FuzzFileKeys(f *testing.F) {
 		f.Fatal(err)
 	}
 	dir := filepath.Join(root, "bucket")
-	b, _, _, err := resource.Open("objects", "file://"+dir, true, objects.Drivers())
+	b, _, _, err := resource.Open("objects", "file://"+dir, resource.With{Write: true}, objects.Drivers())
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = b.Close() })
 	f.Fuzz(func(t *testing.T, key string) {
 		ctx, _ := tooltest.Effect(t, tooltest.Command(), 1)
-		if data, _, err := b.Read(ctx, key, 0, 100); err == nil && strings.Contains(string(data), "secret") {
-			t.Fatalf("%q reads %q", key, data)
+		if piece, err := b.Read(ctx, key, 0, 100); err == nil && strings.Contains(string(piece.Data), "secret") {
+			t.Fatalf("%q reads %q", key, piece.Data)
 		}
 		command := tooltest.Command()
 		created, err := b.Create(ctx, key, []byte("new"), command)

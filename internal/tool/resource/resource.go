@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/skein-run/skein/internal/cloud"
 )
 
 // Driver is one row of a table of drivers.
@@ -19,6 +21,19 @@ type Driver[T any] struct {
 	Form    string   // how its URL is written, for messages
 	Options []string // the query parameters that it takes
 	Open    func(*URL) (T, error)
+	// Grants are what a session needs for the resource, by whether it may be written
+	// to; nil for one that no cloud guards.
+	Grants func(*URL) ([]cloud.Grant, error)
+}
+
+// AnyOption among a driver's options lets every option pass, for a driver beneath that
+// has its own and refuses those that it does not know.
+const AnyOption = "*"
+
+// With is what a resource is opened with, beside its URL.
+type With struct {
+	Write   bool           // it may be changed
+	Session *cloud.Session // as whom; nil has no cloud
 }
 
 // URL is a resource's address, taken apart once.
@@ -27,8 +42,25 @@ type URL struct {
 	Host    string // host:port, where the form is scheme://host/path
 	Path    string // decoded; for local schemes a path of this machine, relative or absolute
 	Options map[string]string
-	Write   bool // the resource may be changed through it
-	shown   string
+	With
+	// Service finds the resource's price card. It begins as the driver's own, and a
+	// driver whose prices depend on where the resource is writes cloud/service/region.
+	Service string
+	// Raw is the URL as it was written, for drivers of others that take it whole. It may
+	// hold a password: it is never shown.
+	Raw   string
+	shown string
+}
+
+// Show says how the URL is shown, for a driver whose path or options are secret.
+func (u *URL) Show(text string) { u.shown = text }
+
+// Option is an option, or what stands for it where the URL does not say.
+func (u *URL) Option(name, otherwise string) string {
+	if v := u.Options[name]; v != "" {
+		return v
+	}
+	return otherwise
 }
 
 // String is the URL without a password, as it may be shown.
@@ -36,32 +68,54 @@ func (u *URL) String() string { return u.shown }
 
 // Open finds the driver of rawURL in the table and opens it. Errors begin with
 // field, the name of the setting that the URL came from.
-func Open[T any](field, rawURL string, write bool, table []Driver[T]) (T, *URL, *Driver[T], error) {
+func Open[T any](field, rawURL string, with With, table []Driver[T]) (T, *URL, *Driver[T], error) {
 	var none T
-	scheme, rest, ok := strings.Cut(rawURL, ":")
-	if !ok {
-		return none, nil, nil, fmt.Errorf("%s: %q is not a URL: write it as one of %s", field, rawURL, forms(table))
-	}
-	i := slices.IndexFunc(table, func(d Driver[T]) bool { return d.Scheme == scheme })
-	if i < 0 {
-		return none, nil, nil, fmt.Errorf("%s: there is no driver for %q: write it as one of %s", field, scheme+":", forms(table))
-	}
-	d := &table[i]
-	u, err := parse(scheme, rest)
+	u, d, err := read(field, rawURL, with, table)
 	if err != nil {
-		return none, nil, nil, fmt.Errorf("%s: %w: write it as %s", field, err, d.Form)
+		return none, nil, nil, err
 	}
-	for name := range u.Options {
-		if !slices.Contains(d.Options, name) {
-			return none, nil, nil, fmt.Errorf("%s: %s: takes no option %q%s", field, u, name, taken(d.Options))
-		}
-	}
-	u.Write = write
 	opened, err := d.Open(u)
 	if err != nil {
 		return none, nil, nil, fmt.Errorf("%s: %s: %w", field, u, err)
 	}
 	return opened, u, d, nil
+}
+
+// Grants are what a session needs for a resource. Nothing is opened.
+func Grants[T any](field, rawURL string, with With, table []Driver[T]) ([]cloud.Grant, error) {
+	u, d, err := read(field, rawURL, with, table)
+	if err != nil || d.Grants == nil {
+		return nil, err
+	}
+	grants, err := d.Grants(u)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", field, u, err)
+	}
+	return grants, nil
+}
+
+// read finds the driver of rawURL in the table.
+func read[T any](field, rawURL string, with With, table []Driver[T]) (*URL, *Driver[T], error) {
+	scheme, rest, ok := strings.Cut(rawURL, ":")
+	if !ok {
+		return nil, nil, fmt.Errorf("%s: %q is not a URL: write it as one of %s", field, rawURL, forms(table))
+	}
+	i := slices.IndexFunc(table, func(d Driver[T]) bool { return d.Scheme == scheme })
+	if i < 0 {
+		return nil, nil, fmt.Errorf("%s: there is no driver for %q: write it as one of %s", field, scheme+":", forms(table))
+	}
+	d := &table[i]
+	u, err := parse(scheme, rest)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w: write it as %s", field, err, d.Form)
+	}
+	for name := range u.Options {
+		if !slices.Contains(d.Options, name) && !slices.Contains(d.Options, AnyOption) {
+			return nil, nil, fmt.Errorf("%s: %s: takes no option %q%s", field, u, name, taken(d.Options))
+		}
+	}
+	u.With, u.Service, u.Raw = with, d.Service, rawURL
+	return u, d, nil
 }
 
 // parse takes apart scheme:path, scheme:///path, scheme://host/path, each with

@@ -23,7 +23,7 @@ func TestOpenTakesURLsApart(t *testing.T) {
 		"a://h:1/p/q?x=1%262":   {Host: "h:1", Path: "p/q"},
 		"a://user:secret@h:1/p": {Host: "user:secret@h:1", Path: "p"},
 	} {
-		u, _, d, err := resource.Open("f", raw, true, table)
+		u, _, d, err := resource.Open("f", raw, resource.With{Write: true}, table)
 		if err != nil || u.Host != want.Host || u.Path != want.Path || d.Scheme != "a" || !u.Write {
 			t.Errorf("%s: %+v, %v; wanted %+v", raw, u, err, want)
 			continue
@@ -46,7 +46,7 @@ func TestErrorsNameTheFieldAndTheMend(t *testing.T) {
 		"a:p?x=1&x=": `option "x" is given twice`,
 		"bad:p":      `f: bad:p: is broken`,
 	} {
-		if _, _, _, err := resource.Open("f", raw, false, table); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, _, err := resource.Open("f", raw, resource.With{}, table); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; wanted %q", raw, err, want)
 		}
 	}
@@ -56,7 +56,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add("a://h:1/p?x=1")
 	f.Add("a:%2e%2e/..?x=%00")
 	f.Fuzz(func(t *testing.T, raw string) {
-		u, _, _, err := resource.Open("f", raw, false, table)
+		u, _, _, err := resource.Open("f", raw, resource.With{}, table)
 		if err != nil {
 			return
 		}

@@ -9,6 +9,7 @@ package sqldb
 import (
 	"context"
 
+	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/tool/resource"
 )
 
@@ -24,9 +25,38 @@ type DB interface {
 	Dialect() string
 	// Basis says what keeps a query from writing.
 	Basis() string
+	// Bound is the most that one query can consume, with so many rows and bytes of
+	// result; nil where nothing bounds it.
+	Bound(limits Limits) []price.Reading
 	// Check is a read that costs next to nothing.
 	Check(ctx context.Context) error
 	Close() error
+}
+
+// Executor is a DB that can be written to. Statements run in one transaction,
+// together with a row of the effects table that keeps the command's id and what came
+// of it: keyed for ever.
+type Executor interface {
+	// Exec runs statements that change data, all or none. Where the command has been
+	// done before, it gives what came of it then.
+	Exec(ctx context.Context, statements []Statement, command string) (Executed, error)
+	// ExecBasis says what the keyed effect of Exec rests on.
+	ExecBasis() string
+	// EffectsTable is the statement that makes the effects table, for people; "" where
+	// the driver makes it by itself.
+	EffectsTable() string
+}
+
+// Statement is one statement with its parameters.
+type Statement struct {
+	Text   string `json:"statement"`
+	Params []any  `json:"params"` // texts, json.Numbers, bools and nils
+}
+
+// Executed is how an Exec ended.
+type Executed struct {
+	Repeat bool    // it had been done before, by the same command
+	Rows   []int64 // changed by each statement
 }
 
 // Limits bound a query's result.

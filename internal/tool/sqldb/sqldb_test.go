@@ -26,7 +26,7 @@ func TestDrivers(t *testing.T) {
 
 func open(t testing.TB, path string) sqldb.DB {
 	t.Helper()
-	db, _, _, err := resource.Open("sql", "sqlite:"+path, false, sqldb.Drivers())
+	db, _, _, err := resource.Open("sql", "sqlite:"+path, resource.With{}, sqldb.Drivers())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -224,6 +224,12 @@ func (db *sqlite) Basis() string {
 	return "opened read-only; an authorizer lets SELECT pass and nothing else"
 }
 
+// Bound counts the rows: what a query reads costs nothing here.
+func (db *sqlite) Bound(limits Limits) []price.Reading {
+	return []price.Reading{{Meter: price.MeterQueries, Quantity: 1, Source: price.Counted},
+		{Meter: price.MeterRows, Quantity: int64(limits.Rows), Source: price.Counted}}
+}
+
 func (db *sqlite) Check(ctx context.Context) error {
 	_, err := db.Tables(ctx)
 	return err

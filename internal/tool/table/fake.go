@@ -50,7 +50,7 @@ type stored struct {
 
 func (t *fakeTable) Names() Names { return t.names }
 
-func (t *fakeTable) Get(ctx context.Context, key Key) (json.RawMessage, error) {
+func (t *fakeTable) Get(ctx context.Context, key Key) (Item, error) {
 	doing := fmt.Sprintf("get the item of %q", key.Partition)
 	var got stored
 	_, err := t.Do(ctx, fake.Request{Class: agent.Read, Method: http.MethodGet, Path: "/items/" + url.PathEscape(key.Partition),
@@ -63,16 +63,16 @@ func (t *fakeTable) Get(ctx context.Context, key Key) (json.RawMessage, error) {
 			}
 			return a.Decode(doing, &got)
 		}})
-	return got.Item, err
+	return Item{JSON: got.Item}, err
 }
 
-func (t *fakeTable) Query(ctx context.Context, partition string, limit int) ([]json.RawMessage, bool, error) {
-	if partition != "" { // there is no sort key: a partition is one item
-		item, err := t.Get(ctx, Key{Partition: partition})
-		if err != nil || item == nil {
+func (t *fakeTable) Query(ctx context.Context, q Query, limit int) ([]Item, bool, error) {
+	if q.Partition != "" { // there is no sort key: a partition is one item
+		item, err := t.Get(ctx, Key{Partition: q.Partition})
+		if err != nil || item.JSON == nil {
 			return nil, false, err
 		}
-		return []json.RawMessage{item}, false, nil
+		return []Item{item}, false, nil
 	}
 	const doing = "query the items"
 	var got struct{ Items []stored }
@@ -84,9 +84,9 @@ func (t *fakeTable) Query(ctx context.Context, partition string, limit int) ([]j
 		return nil, false, err
 	}
 	more := len(got.Items) > limit
-	var items []json.RawMessage
+	var items []Item
 	for _, s := range got.Items[:min(limit, len(got.Items))] {
-		items = append(items, s.Item)
+		items = append(items, Item{JSON: s.Item})
 	}
 	return items, more, nil
 }
@@ -116,9 +116,9 @@ func (t *fakeTable) Basis() string {
 	return "create-if-absent on the partition key; the item keeps the command's id"
 }
 
-func (t *fakeTable) Tries() int64 { return effect.Tries }
+func (t *fakeTable) Bound(op Op, size Size) []price.Reading { return bound(effect.Tries, op, size) }
 
 func (t *fakeTable) Check(ctx context.Context) error {
-	_, _, err := t.Query(ctx, "", 1)
+	_, _, err := t.Query(ctx, Query{}, 1)
 	return err
 }

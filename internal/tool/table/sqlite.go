@@ -87,13 +87,13 @@ func (t *sqliteTable) prepare(conn *sqlite3.Conn, write bool) error {
 
 func (t *sqliteTable) Names() Names { return t.names }
 
-func (t *sqliteTable) Get(ctx context.Context, key Key) (item json.RawMessage, err error) {
+func (t *sqliteTable) Get(ctx context.Context, key Key) (item Item, err error) {
 	err = t.use(ctx, "get an item", effect.NotDone, func(conn *sqlite3.Conn) error {
-		item, _, err = t.get(conn, key)
+		item.JSON, item.Version, err = t.get(conn, key)
 		return err
 	})
 	if err == nil {
-		consumed(ctx, price.MeterReads, price.MeterReadUnits, len(item), ReadUnit)
+		consumed(ctx, price.MeterReads, price.MeterReadUnits, len(item.JSON), ReadUnit)
 	}
 	return item, err
 }
@@ -106,19 +106,25 @@ func (t *sqliteTable) get(conn *sqlite3.Conn, key Key) (item json.RawMessage, co
 	return item, command, err
 }
 
-func (t *sqliteTable) Query(ctx context.Context, partition string, limit int) (items []json.RawMessage, more bool, err error) {
+func (t *sqliteTable) Query(ctx context.Context, q Query, limit int) (items []Item, more bool, err error) {
 	where, values, size := "", []string{}, 0
-	if partition != "" {
-		where, values = " WHERE "+sqlite3.QuoteIdentifier(t.names.Partition)+" = ?", []string{partition}
+	if q.Partition != "" {
+		where, values = " WHERE "+sqlite3.QuoteIdentifier(t.names.Partition)+" = ?", []string{q.Partition}
+		for _, end := range []struct{ is, value string }{{">=", q.From}, {"<=", q.To}} {
+			if end.value != "" {
+				where += " AND " + sqlite3.QuoteIdentifier(t.names.Sort) + " " + end.is + " ?"
+				values = append(values, end.value)
+			}
+		}
 	}
 	order := " ORDER BY " + sqlite3.QuoteIdentifier(t.names.Partition)
 	if t.names.Sort != "" {
 		order += ", " + sqlite3.QuoteIdentifier(t.names.Sort)
 	}
 	err = t.use(ctx, "query items", effect.NotDone, func(conn *sqlite3.Conn) error {
-		return run(conn, fmt.Sprintf("SELECT item FROM %s%s%s LIMIT %d", t.table, where, order, limit+1), values, func(s *sqlite3.Stmt) {
-			item := json.RawMessage(s.ColumnText(0))
-			size += len(item)
+		return run(conn, fmt.Sprintf("SELECT item, command FROM %s%s%s LIMIT %d", t.table, where, order, limit+1), values, func(s *sqlite3.Stmt) {
+			item := Item{JSON: json.RawMessage(s.ColumnText(0)), Version: s.ColumnText(1)}
+			size += len(item.JSON)
 			items = append(items, item)
 		})
 	})
@@ -149,9 +155,56 @@ func (t *sqliteTable) Create(ctx context.Context, key Key, item json.RawMessage,
 		c.Repeat, c.Taken = c.By == command, c.By != command
 		return err
 	})
+	c.Version = command
+	if c.Taken {
+		c.Version = c.By
+	}
 	// A write that its condition refuses costs as much as one that is done.
 	consumed(ctx, price.MeterWrites, price.MeterWriteUnits, len(item), WriteUnit)
 	return c, err
+}
+
+// Replace writes over the version that the caller has seen: a row's version is the id
+// of the command that wrote it.
+func (t *sqliteTable) Replace(ctx context.Context, key Key, item json.RawMessage, version, command string) (c Changed, err error) {
+	where, values := t.where(key)
+	values = append(append([]string{string(item), command}, values...), version)
+	err = t.use(ctx, "replace an item", effect.Unknown, func(conn *sqlite3.Conn) error {
+		if err := run(conn, "UPDATE "+t.table+" SET item = ?, command = ?"+where+" AND command = ?", values, nil); err != nil {
+			return err
+		}
+		c.Version = command
+		if conn.Changes() == 1 {
+			return nil
+		}
+		c.Item, c.Version, err = t.get(conn, key)
+		c.Repeat, c.Stale = c.Version == command, c.Version != command
+		return err
+	})
+	consumed(ctx, price.MeterWrites, price.MeterWriteUnits, len(item), WriteUnit)
+	return c, err
+}
+
+// Delete removes the version that the caller has seen.
+func (t *sqliteTable) Delete(ctx context.Context, key Key, version, _ string) (c Changed, err error) {
+	where, values := t.where(key)
+	err = t.use(ctx, "delete an item", effect.Unknown, func(conn *sqlite3.Conn) error {
+		if err := run(conn, "DELETE FROM "+t.table+where+" AND command = ?", append(values, version), nil); err != nil {
+			return err
+		}
+		if conn.Changes() == 1 {
+			return nil
+		}
+		c.Item, c.Version, err = t.get(conn, key)
+		c.Repeat, c.Stale = c.Item == nil, c.Item != nil
+		return err
+	})
+	consumed(ctx, price.MeterWrites, price.MeterWriteUnits, len(c.Item), WriteUnit)
+	return c, err
+}
+
+func (t *sqliteTable) ChangeBasis() string {
+	return "the row's command id is its version, compared in the statement that writes"
 }
 
 func (t *sqliteTable) where(key Key) (string, []string) {
@@ -216,7 +269,7 @@ func (t *sqliteTable) Basis() string {
 	return "create-if-absent on the primary key; the row keeps the command's id"
 }
 
-func (t *sqliteTable) Tries() int64 { return 1 }
+func (t *sqliteTable) Bound(op Op, size Size) []price.Reading { return bound(1, op, size) }
 
 func (t *sqliteTable) Check(ctx context.Context) error {
 	return t.use(ctx, "read the table", effect.NotDone, func(conn *sqlite3.Conn) error {

@@ -1,9 +1,9 @@
 // Package table reads and writes items: JSON objects under a key. A [Table] is
 // one table with its driver; [Drivers] is the table of those.
 //
-// An item is created once and never changed. It keeps the id of the command
-// that created it, for ever, so that the same command, executed again after a
-// crash, finds its own work.
+// An item keeps the id of the command that wrote it last, so that the same command,
+// executed again after a crash, finds its own work. It is created where there is
+// none, and changed only under the version that the caller has seen.
 package table
 
 import (
@@ -27,28 +27,76 @@ type Names struct{ Partition, Sort string }
 // *[effect.Error]s; what is consumed is counted into the meter of ctx.
 type Table interface {
 	Names() Names
-	// Get reads one item; nil where there is none.
-	Get(ctx context.Context, key Key) (json.RawMessage, error)
-	// Query reads at most limit items of a partition, or of all where it is "",
-	// in the order of their keys, and says whether there are more.
-	Query(ctx context.Context, partition string, limit int) (items []json.RawMessage, more bool, err error)
+	// Get reads one item; its JSON is nil where there is none.
+	Get(ctx context.Context, key Key) (Item, error)
+	// Query reads at most limit items in the order of their keys, and says whether
+	// there are more.
+	Query(ctx context.Context, q Query, limit int) (items []Item, more bool, err error)
 	// Create stores an item under a key that is free, with the command's id.
 	Create(ctx context.Context, key Key, item json.RawMessage, command string) (Created, error)
 	// Basis says what the keyed effect of Create rests on.
 	Basis() string
-	// Tries is how often one call asks the service at most.
-	Tries() int64
+	// Bound is the most that one call of a method can consume.
+	Bound(op Op, size Size) []price.Reading
 	// Check is a read that costs next to nothing.
 	Check(ctx context.Context) error
 	Close() error
 }
 
+// Changer is a Table whose items can be replaced and deleted, under the condition
+// that nobody has changed them since; see [objects.Changer]. Both are keyed for ever.
+type Changer interface {
+	Replace(ctx context.Context, key Key, item json.RawMessage, version, command string) (Changed, error)
+	Delete(ctx context.Context, key Key, version, command string) (Changed, error)
+	// ChangeBasis says what the two rest on.
+	ChangeBasis() string
+}
+
+// Item is an item as it is stored, without what the driver keeps beside it.
+type Item struct {
+	JSON json.RawMessage
+	// Version changes with every write: an ETag, the id of the command that wrote it.
+	// "" where the driver has no [Changer].
+	Version string
+}
+
+// Query picks items: of a partition, or of all where it is ""; in it, those whose
+// sort key is between From and To, both included, where they are given.
+type Query struct{ Partition, From, To string }
+
+// Op is a method of a Table, for [Table.Bound].
+type Op string
+
+// The methods.
+const (
+	OpGet     Op = "get"
+	OpQuery   Op = "query"
+	OpCreate  Op = "create"
+	OpReplace Op = "replace"
+	OpDelete  Op = "delete"
+)
+
+// Size bounds one call: items that may come back, and bytes of the item that goes out.
+type Size struct {
+	Items int
+	Bytes int
+}
+
+// Changed is how a Replace or Delete ended.
+type Changed struct {
+	Repeat  bool // it had been done before, by the same command
+	Stale   bool // the item has another version by now, or is gone: nothing was changed
+	Version string
+	Item    json.RawMessage // what is there, where the version was stale
+}
+
 // Created is how a Create ended.
 type Created struct {
-	Repeat bool            // it had been done before, by the same command
-	Taken  bool            // the key is another command's
-	By     string          // that command
-	Item   json.RawMessage // what is there, where the key was taken
+	Repeat  bool            // it had been done before, by the same command
+	Taken   bool            // the key is another command's
+	By      string          // that command
+	Item    json.RawMessage // what is there, where the key was taken
+	Version string          // of what is there now, where the driver has a [Changer]
 }
 
 // Drivers is every driver of tables.
@@ -73,6 +121,16 @@ const (
 	// MostItem is the largest item there can be.
 	MostItem = 400 << 10
 )
+
+// bound is the bound of a driver that asks n times at most and counts as DynamoDB does.
+func bound(n int64, op Op, size Size) []price.Reading {
+	if op == OpGet || op == OpQuery {
+		return []price.Reading{{Meter: price.MeterReads, Quantity: n, Source: price.Counted},
+			{Meter: price.MeterReadUnits, Quantity: n * int64(size.Items) * effect.Units(MostItem, ReadUnit), Source: price.Counted}}
+	}
+	return []price.Reading{{Meter: price.MeterWrites, Quantity: n, Source: price.Counted},
+		{Meter: price.MeterWriteUnits, Quantity: n * effect.Units(int64(size.Bytes), WriteUnit), Source: price.Counted}}
+}
 
 var attribute = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 

@@ -40,7 +40,7 @@ func Notify(t *testing.T, d resource.Driver[notify.Topic]) {
 		open := func(t *testing.T) (notify.Topic, Place) {
 			t.Helper()
 			p := place(t)
-			topic, _, _, err := resource.Open("notify", p.URL, true, notify.Drivers())
+			topic, _, _, err := resource.Open("notify", p.URL, resource.With{Write: true}, notify.Drivers())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,8 +54,8 @@ func Notify(t *testing.T, d resource.Driver[notify.Topic]) {
 		t.Run(string(class), func(t *testing.T) {
 			t.Run("says its class", func(t *testing.T) {
 				topic, _ := open(t)
-				if got, basis := topic.Class(); got != class || basis == "" {
-					t.Errorf("its class is %s (%s)", got, basis)
+				if got := topic.Guarantee(); got.Class != class || got.Basis == "" {
+					t.Errorf("its class is %s (%s)", got.Class, got.Basis)
 				}
 				if err := topic.Check(t.Context()); err != nil {
 					t.Error(err)
@@ -185,7 +185,7 @@ func notifyFaults(t *testing.T, open openTopic, class agent.Class) {
 		if _, p := open(t); p.Cloud == nil {
 			return
 		}
-		gone, _, _, err := resource.Open("notify", "fake://127.0.0.1:1/alerts", true, notify.Drivers())
+		gone, _, _, err := resource.Open("notify", "fake://127.0.0.1:1/alerts", resource.With{Write: true}, notify.Drivers())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,7 +59,7 @@ func Objects(t *testing.T, d resource.Driver[objects.Bucket]) {
 	open := func(t *testing.T) (objects.Bucket, Place) {
 		t.Helper()
 		p := ObjectsPlace(t, d.Scheme)
-		b, _, _, err := resource.Open("objects", p.URL, true, objects.Drivers())
+		b, _, _, err := resource.Open("objects", p.URL, resource.With{Write: true}, objects.Drivers())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,9 +130,9 @@ func objectsRead(t *testing.T, open openBucket) {
 	} {
 		command := Command()
 		ctx, m := Effect(t, command, 1)
-		data, size, err := b.Read(ctx, c.key, c.offset, c.limit)
-		if err != nil || string(data) != c.want || size != c.size {
-			t.Errorf("read %s from %d: %q of %d, %v; wanted %q of %d", c.key, c.offset, data, size, err, c.want, c.size)
+		piece, err := b.Read(ctx, c.key, c.offset, c.limit)
+		if err != nil || string(piece.Data) != c.want || piece.Size != c.size {
+			t.Errorf("read %s from %d: %q of %d, %v; wanted %q of %d", c.key, c.offset, piece.Data, piece.Size, err, c.want, c.size)
 		}
 		want := map[price.Meter]int64{price.MeterGet: 1}
 		if len(c.want) > 0 {
@@ -143,7 +143,7 @@ func objectsRead(t *testing.T, open openBucket) {
 	}
 	for _, key := range []string{"none.txt", "acme", "acme.txt/x"} {
 		ctx, _ := Effect(t, Command(), 1)
-		_, _, err := b.Read(ctx, key, 0, 10)
+		_, err := b.Read(ctx, key, 0, 10)
 		WantError(t, err, effect.Refused, "no object")
 	}
 }
@@ -152,7 +152,7 @@ func objectsKeys(t *testing.T, open openBucket) {
 	b, _ := open(t)
 	for _, key := range []string{"", "/etc/passwd", "../x", "a/../../x", "a/./b", "a//b", "a/", "..", "a\\b", "a\x00b", "\xff"} {
 		ctx, m := Effect(t, Command(), 1)
-		_, _, err := b.Read(ctx, key, 0, 10)
+		_, err := b.Read(ctx, key, 0, 10)
 		WantError(t, err, effect.Refused, "key")
 		_, err = b.Create(ctx, key, []byte("x"), Command())
 		WantError(t, err, effect.Refused, "key")
@@ -183,9 +183,9 @@ func objectsCreate(t *testing.T, open openBucket) {
 		t.Fatalf("a key that was there before: %+v, %v; wanted that it is taken", got, err)
 	}
 	ctx, _ = Effect(t, Command(), 1)
-	data, _, err := b.Read(ctx, key, 0, 100)
-	if err != nil || string(data) != text {
-		t.Fatalf("the object is %q, %v; wanted the first text", data, err)
+	piece, err := b.Read(ctx, key, 0, 100)
+	if err != nil || string(piece.Data) != text {
+		t.Fatalf("the object is %q, %v; wanted the first text", piece.Data, err)
 	}
 	list, _, err := b.List(ctx, "", 100)
 	if err != nil || len(list) != len(seeds)+1 {
@@ -219,22 +219,22 @@ func objectsRace(t *testing.T, open openBucket) {
 		}
 	}
 	ctx, _ := Effect(t, Command(), 1)
-	data, _, err := b.Read(ctx, "race.txt", 0, 10)
-	if err != nil || string(data) != fmt.Sprint(winner) {
-		t.Fatalf("the object is %q, %v; and %d won", data, err, winner)
+	piece, err := b.Read(ctx, "race.txt", 0, 10)
+	if err != nil || string(piece.Data) != fmt.Sprint(winner) {
+		t.Fatalf("the object is %q, %v; and %d won", piece.Data, err, winner)
 	}
 }
 
 func objectsCancel(t *testing.T, open openBucket) {
 	b, _ := open(t)
 	ctx, m := Cancelled(t)
-	_, _, err := b.Read(ctx, "acme.txt", 0, 10)
+	_, err := b.Read(ctx, "acme.txt", 0, 10)
 	WantError(t, err, effect.NotDone, "cancelled")
 	_, err = b.Create(ctx, "late.txt", []byte("x"), Command())
 	WantError(t, err, effect.NotDone, "cancelled")
 	WantCounted(t, m, nil)
 	ctx = context.WithoutCancel(ctx)
-	if _, _, err := b.Read(ctx, "late.txt", 0, 10); err == nil {
+	if _, err := b.Read(ctx, "late.txt", 0, 10); err == nil {
 		t.Fatal("what was cancelled was done")
 	}
 }
@@ -255,12 +255,12 @@ func objectsFaults(t *testing.T, open openBucket) {
 			p.Order(t, f)
 			command = Command()
 			ctx, m = Effect(t, command, 1)
-			data, _, err := b.Read(ctx, "x.txt", 0, 10)
+			piece, err := b.Read(ctx, "x.txt", 0, 10)
 			if f.Kind == fakecloud.Garbage && p.Cloud != nil {
 				return // bytes are bytes: nothing tells that they are wrong
 			}
-			if err != nil || string(data) != "text" {
-				t.Fatalf("read: %q, %v", data, err)
+			if err != nil || string(piece.Data) != "text" {
+				t.Fatalf("read: %q, %v", piece.Data, err)
 			}
 			p.wantServed(t, command+"/1", m)
 

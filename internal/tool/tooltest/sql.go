@@ -57,7 +57,7 @@ func SQL(t *testing.T, d resource.Driver[sqldb.DB]) {
 	open := func(t *testing.T) sqldb.DB {
 		t.Helper()
 		p := SQLPlace(t, d.Scheme)
-		db, _, _, err := resource.Open("sql", p.URL, false, sqldb.Drivers())
+		db, _, _, err := resource.Open("sql", p.URL, resource.With{}, sqldb.Drivers())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,7 +37,7 @@ func Table(t *testing.T, d resource.Driver[table.Table]) {
 	open := func(t *testing.T) (table.Table, Place) {
 		t.Helper()
 		p := TablePlace(t, d.Scheme)
-		tab, _, _, err := resource.Open("table", p.URL, true, table.Drivers())
+		tab, _, _, err := resource.Open("table", p.URL, resource.With{Write: true}, table.Drivers())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,11 +102,11 @@ func tableCreate(t *testing.T, open openTable) {
 		t.Fatalf("another command: %+v (%s), %v; wanted that it is taken by the first", got, got.Item, err)
 	}
 	there, err := tab.Get(ctx, key)
-	if err != nil || !same(there, first) {
-		t.Fatalf("the item is %s, %v; wanted %s", there, err, first)
+	if err != nil || !same(there.JSON, first) {
+		t.Fatalf("the item is %s, %v; wanted %s", there.JSON, err, first)
 	}
-	if none, err := tab.Get(ctx, table.Key{Partition: "NONE"}); none != nil || err != nil {
-		t.Fatalf("an item that is not there: %s, %v", none, err)
+	if none, err := tab.Get(ctx, table.Key{Partition: "NONE"}); none.JSON != nil || err != nil {
+		t.Fatalf("an item that is not there: %s, %v", none.JSON, err)
 	}
 }
 
@@ -126,11 +126,11 @@ func tableQuery(t *testing.T, open openTable) {
 		more      bool
 	}{{"", 10, "ABC", false}, {"", 3, "ABC", false}, {"", 2, "AB", true}, {"B", 10, "B", false}, {"D", 10, "", false}} {
 		ctx, _ := Effect(t, Command(), 1)
-		items, more, err := tab.Query(ctx, c.partition, c.limit)
+		items, more, err := tab.Query(ctx, table.Query{Partition: c.partition}, c.limit)
 		got := ""
 		for _, it := range items {
 			var in struct{ Company string }
-			if err := json.Unmarshal(it, &in); err != nil {
+			if err := json.Unmarshal(it.JSON, &in); err != nil {
 				t.Fatal(err)
 			}
 			got += in.Company
@@ -202,7 +202,7 @@ func tableCancel(t *testing.T, open openTable) {
 	WantError(t, err, effect.NotDone, "cancelled")
 	_, err = tab.Create(ctx, table.Key{Partition: "A"}, item("A", "x"), Command())
 	WantError(t, err, effect.NotDone, "cancelled")
-	if there, err := tab.Get(context.WithoutCancel(ctx), table.Key{Partition: "A"}); there != nil || err != nil {
+	if there, err := tab.Get(context.WithoutCancel(ctx), table.Key{Partition: "A"}); there.JSON != nil || err != nil {
 		t.Fatalf("what was cancelled was done: %s, %v", there, err)
 	}
 }
@@ -223,7 +223,7 @@ func tableFaults(t *testing.T, open openTable) {
 			p.Order(t, f)
 			command = Command()
 			ctx, m = Effect(t, command, 1)
-			if items, _, err := tab.Query(ctx, "", 10); err != nil || len(items) != 1 {
+			if items, _, err := tab.Query(ctx, table.Query{}, 10); err != nil || len(items) != 1 {
 				t.Fatalf("query: %s, %v", items, err)
 			}
 			p.wantServed(t, command+"/1", m)
