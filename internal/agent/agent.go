@@ -44,7 +44,7 @@ type Operation struct {
 	Name        string          `json:"name"`
 	Description string          `json:"description"`
 	Schema      json.RawMessage `json:"schema"`
-	Class       Class           `json:"class"`
+	Promise
 }
 
 // Limits bound a run. Zero members do not.
@@ -142,11 +142,12 @@ type Call struct {
 // Open is a command that was given and has no outcome.
 type Open struct {
 	Command
-	Try     int  // from 1; one more after each time that it may have been cut off
-	Started bool // a durable record says that it may have begun
-	Unsure  bool // an earlier try may have been done
-	Doubt   bool // its outcome is unknown, and it may not be done again
-	Idle    bool // nothing is under way: it waits for the run to be resumed
+	Try     int       // from 1; one more after each time that it may have been cut off
+	Started bool      // a durable record says that it may have begun
+	Unsure  bool      // an earlier try may have been done
+	First   time.Time // when the first of the tries began that may have been done; zero: none
+	Doubt   bool      // its outcome is unknown, and it may not be done again
+	Idle    bool      // nothing is under way: it waits for the run to be resumed
 }
 
 // Effect is the id of the execution that is due or under way: command/try.

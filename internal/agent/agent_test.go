@@ -144,9 +144,9 @@ func record(t *testing.T) {
 	say(ModelFailed, "model", fails(Failure{Class: "overloaded", Message: "busy", Again: true, After: 3 * time.Second, Call: "call_0"}))
 	say(TimerFired, "timer", nil)
 	say(ModelAnswered, "model", answer(
-		CallFact{ID: "c1", Part: 1, Tool: "list", Class: Read, Digest: "sha256:1"}, CallFact{ID: "c2", Part: 2, Tool: "write", Class: Keyed, Digest: "sha256:2"},
-		CallFact{ID: "c3", Part: 3, Tool: "tell", Class: Once, Digest: "sha256:3"}, CallFact{ID: "c4", Part: 4, Tool: "gone", Problem: &words},
-		CallFact{ID: "c5", Part: 5, Tool: "mail", Class: Once, Digest: "sha256:5"}))
+		CallFact{ID: "c1", Part: 1, Tool: "list", Promise: Promise{Class: Read}, Digest: "sha256:1"}, CallFact{ID: "c2", Part: 2, Tool: "write", Promise: Promise{Class: Keyed}, Digest: "sha256:2"},
+		CallFact{ID: "c3", Part: 3, Tool: "tell", Promise: Promise{Class: Once}, Digest: "sha256:3"}, CallFact{ID: "c4", Part: 4, Tool: "gone", Problem: &words},
+		CallFact{ID: "c5", Part: 5, Tool: "mail", Promise: Promise{Class: Once}, Digest: "sha256:5"}))
 	say(EffectStarted, "write", nil)
 	say(EffectStarted, "tell", nil)
 	say(ToolFailed, "list", fails(Failure{Outcome: Unknown, Message: "cut", Told: &words, Again: true}))
@@ -162,7 +162,7 @@ func record(t *testing.T) {
 	tick(Input{Kind: Resumed, By: "ann", Limits: &Limits{Budget: st.amount("1"), Steps: 90, Time: time.Hour}})
 	say(EffectStarted, "mail", nil)
 	say(ToolFailed, "mail", fails(Failure{Outcome: Refused, Message: "no", Told: &words}))
-	say(ModelAnswered, "model", answer(CallFact{ID: "c6", Part: 1, Tool: "list", Class: Read, Digest: "sha256:1"}))
+	say(ModelAnswered, "model", answer(CallFact{ID: "c6", Part: 1, Tool: "list", Promise: Promise{Class: Read}, Digest: "sha256:1"}))
 	tick(Input{Kind: CancelAsked, By: "ann", Why: "enough"})
 	var b bytes.Buffer
 	for i := range st.journal {
@@ -243,7 +243,7 @@ func ExampleDecide() {
 	at := time.Date(2026, 1, 5, 7, 0, 0, 0, time.UTC)
 	for _, in := range []Input{
 		{Kind: Started, At: at, Start: &Start{Run: "run_1", Agent: "analyst"}},
-		{Kind: ModelAnswered, At: at, Command: "run_1/1/1", Try: 1, Answer: &Answer{Calls: []CallFact{{ID: "c1", Tool: "alerts_notify", Class: Once}}}},
+		{Kind: ModelAnswered, At: at, Command: "run_1/1/1", Try: 1, Answer: &Answer{Calls: []CallFact{{ID: "c1", Tool: "alerts_notify", Promise: Promise{Class: Once}}}}},
 		{Kind: EffectStarted, At: at, Command: "run_1/2/1", Try: 1},
 		{Kind: Recovered, At: at}, // the process was killed here
 	} {

@@ -30,6 +30,9 @@ func Apply(s *State, r Record) {
 	case EffectStarted:
 		if o := s.Find(in.Command); o != nil {
 			o.Started = true
+			if o.First.IsZero() {
+				o.First = in.At
+			}
 		}
 	case ToolReturned:
 		s.result(in.Command, in.Result.Ref, false)
@@ -163,8 +166,14 @@ func (s *State) failed(in *Input, d *Decision) {
 	}
 	if in.Failure.unknown() {
 		o.Unsure = true
+		if o.First.IsZero() {
+			o.First = in.At
+		}
 	} else {
 		o.Started = false
+		if !o.Unsure { // nothing has begun yet that may have been done
+			o.First = time.Time{}
+		}
 	}
 	switch {
 	case d.keeps(in.Command):
@@ -180,7 +189,7 @@ func (s *State) resolve(in *Input) {
 	switch in.Resolve.Answer {
 	case AnswerNotDone:
 		if o := s.Find(in.Command); o != nil {
-			o.Doubt, o.Started, o.Unsure = false, false, false
+			o.Doubt, o.Started, o.Unsure, o.First = false, false, false, time.Time{}
 		}
 	default:
 		s.result(in.Command, in.Resolve.Told, in.Resolve.Answer == AnswerAbandon)

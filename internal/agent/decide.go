@@ -60,7 +60,7 @@ func (d *decider) started() {
 		d.ignore("the run has started already")
 		return
 	}
-	d.give(Command{Kind: CallModel, Class: PaidRead})
+	d.give(Command{Kind: CallModel, Promise: Promise{Class: PaidRead}})
 }
 
 // recovered goes through what a former owner left outstanding: nothing of it is
@@ -71,7 +71,7 @@ func (d *decider) recovered() {
 		ending := d.s.Ending != nil
 		switch {
 		case o.Kind == Sleep || o.Doubt || d.s.putOff(o.ID) || o.Idle && ending:
-		case o.Class == Once && o.Started:
+		case o.asks(d.in.At):
 			d.out.Doubt = append(d.out.Doubt, o.ID)
 		case ending:
 			d.rest(o)
@@ -135,7 +135,7 @@ func (d *decider) resumed() {
 		d.ignore(fmt.Sprintf("steps: %d of %d were taken; resume it with more", d.s.Steps, limits.Steps))
 		return
 	}
-	d.give(Command{Kind: CallModel, Class: PaidRead})
+	d.give(Command{Kind: CallModel, Promise: Promise{Class: PaidRead}})
 }
 
 // pending takes up again what never came to its end, if there is any. Nothing of
@@ -149,7 +149,7 @@ func (d *decider) pending() bool {
 		case o.Kind == Sleep:
 			d.out.Drop = append(d.out.Drop, o.ID)
 		case o.Doubt:
-		case o.Class == Once && o.Started:
+		case o.asks(d.in.At):
 			d.out.Doubt = append(d.out.Doubt, o.ID)
 		default:
 			d.again(o)

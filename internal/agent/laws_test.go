@@ -21,16 +21,17 @@ type world struct {
 	now     time.Time
 	decide  func(*State, Input) Record
 
-	given  map[string]Class // every command ever given
-	ever   []string         // their ids
-	began  map[string]bool  // started, and nobody has said that it was not done
-	maybe  map[string]bool  // keyed or once: an earlier try may have been done
-	ended  map[string]bool  // has its result
-	prompt []Message        // what the last model call saw
+	given  map[string]Promise   // every command ever given
+	first  map[string]time.Time // when one began that may have been done
+	ever   []string             // their ids
+	began  map[string]bool      // started, and nobody has said that it was not done
+	maybe  map[string]bool      // keyed or once: an earlier try may have been done
+	ended  map[string]bool      // has its result
+	prompt []Message            // what the last model call saw
 }
 
 func newWorld(t *rapid.T, decide func(*State, Input) Record) *world {
-	return &world{t: t, now: epoch, decide: decide, given: map[string]Class{}, began: map[string]bool{},
+	return &world{t: t, now: epoch, decide: decide, given: map[string]Promise{}, first: map[string]time.Time{}, began: map[string]bool{},
 		maybe: map[string]bool{}, ended: map[string]bool{}}
 }
 
@@ -76,7 +77,7 @@ func (w *world) ids(r *Record) {
 		if !strings.HasPrefix(c.ID, fmt.Sprintf("r/%d/", r.Seq)) {
 			w.t.Fatalf("%s is not derived from record %d", c.ID, r.Seq)
 		}
-		w.given[c.ID] = c.Class
+		w.given[c.ID] = c.Promise
 		w.ever = append(w.ever, c.ID)
 	}
 	for _, id := range r.Decision.Again {
@@ -118,16 +119,24 @@ func (w *world) fits(was *State, r *Record) {
 // effects: nothing that was done, or may have been, is repeated or denied.
 func (w *world) effects(r *Record) {
 	in, id := &r.Input, r.Input.Command
-	writes := w.given[id] == Keyed || w.given[id] == Once
+	writes := w.given[id].Class.Started()
 	switch in.Kind {
 	case EffectStarted:
 		if w.began[id] {
 			w.t.Fatalf("%s has begun, and begins again", id)
 		}
 		w.began[id] = true
+		if w.first[id].IsZero() {
+			w.first[id] = in.At
+		}
 	case ToolFailed:
 		w.maybe[id] = w.maybe[id] || writes && in.Failure.unknown()
 		w.began[id] = w.began[id] && in.Failure.unknown()
+		if !w.maybe[id] {
+			delete(w.first, id)
+		} else if w.first[id].IsZero() {
+			w.first[id] = in.At
+		}
 		if w.maybe[id] && w.s.Find(id) == nil {
 			w.t.Fatalf("%s may have been done, and the model is told that it failed", id)
 		}
@@ -136,6 +145,7 @@ func (w *world) effects(r *Record) {
 	case Resolved:
 		if in.Resolve.Answer == AnswerNotDone {
 			w.began[id], w.maybe[id] = false, false
+			delete(w.first, id)
 		} else {
 			w.ended[id] = true
 		}
@@ -146,8 +156,12 @@ func (w *world) effects(r *Record) {
 		}
 	}
 	for _, id := range slices.Concat(r.Decision.Again, r.Decision.Idle) {
-		if w.began[id] && w.given[id] == Once {
+		p, may := w.given[id], w.began[id] || w.maybe[id]
+		if may && p.Class == Once && !p.Resend {
 			w.t.Fatalf("%s is a once effect that has begun, and is done again by record %d", id, r.Seq)
+		}
+		if may && p.For > 0 && !p.Resend && slices.Contains(r.Decision.Again, id) && !in.At.Before(w.first[id].Add(p.For)) {
+			w.t.Fatalf("%s may have been done, its key is forgotten, and record %d does it again", id, r.Seq)
 		}
 		if w.ended[id] {
 			w.t.Fatalf("%s has its result, and is done again", id)
@@ -313,7 +327,8 @@ func (w *world) fill(in *Input) {
 			Stop: rapid.SampledFrom([]llm.StopReason{llm.StopEnd, llm.StopTools, llm.StopLength, llm.StopRefusal, llm.StopContext, llm.StopPause}).Draw(t, "stop")}
 		for i := range rapid.SampledFrom([]int{0, 1, 1, 2, 2, 3}).Draw(t, "calls") {
 			f := CallFact{ID: fmt.Sprintf("c%d", i), Part: rapid.SampledFrom([]int{i, i, i, 0}).Draw(t, "part"), Tool: "t", Digest: "d:" + word("args"),
-				Class: rapid.SampledFrom([]Class{Read, Keyed, Keyed, Once, Once, Local, "odd"}).Draw(t, "effect")}
+				Promise: rapid.SampledFrom([]Promise{{Class: Read}, {Class: Keyed}, {Class: Keyed, For: time.Minute}, {Class: Once}, {Class: Once},
+					{Class: Once, Resend: true}, {Class: Keyed, For: time.Minute, Resend: true}, {Class: Local}, {Class: "odd"}}).Draw(t, "effect")}
 			if rapid.IntRange(0, 5).Draw(t, "valid") == 0 {
 				p := ref("problem")
 				f.Problem = &p

@@ -77,11 +77,11 @@ func (d *decider) calls(a *Answer) {
 		if c.Problem != nil || d.out.commandFor(c.Part) != nil {
 			continue
 		}
-		class := c.Class
-		if !class.known() {
-			class = Once
+		promise := c.Promise
+		if !promise.Class.known() {
+			promise = Promise{Class: Once}
 		}
-		id := d.give(Command{Kind: CallTool, Class: class, Tool: c.Tool, Message: a.Message, Part: c.Part, Digest: c.Digest})
+		id := d.give(Command{Kind: CallTool, Promise: promise, Tool: c.Tool, Message: a.Message, Part: c.Part, Digest: c.Digest})
 		if d.s.Ending != nil {
 			d.out.Idle = append(d.out.Idle, id)
 		}
@@ -112,17 +112,22 @@ func (d *decider) toolFailed(o *Open) {
 	f := d.in.Failure
 	unknown := f.unknown()
 	more := f.Again || unknown // another try may help
+	wait := backoff(o.Try-1, f.After)
+	then := *o // as the failure leaves it
+	then.Started, then.Unsure = false, o.Unsure || unknown
 	switch {
 	case f.Class == llm.OverBudget:
 		d.rest(o)
 		d.end(Stopped, "budget: "+f.Message)
-	case unknown && o.Class == Once:
+	case unknown && then.asks(d.in.At):
 		d.out.Doubt = append(d.out.Doubt, o.ID)
 	case more && d.s.Ending != nil:
 		d.rest(o)
+	case more && then.asks(d.in.At.Add(wait)):
+		d.out.Doubt = append(d.out.Doubt, o.ID)
 	case more && o.Try < maxTries:
-		d.retry(o, backoff(o.Try-1, f.After))
-	case o.Class == Keyed && (unknown || o.Unsure):
+		d.retry(o, wait)
+	case o.Class.Started() && (unknown || o.Unsure):
 		// A key makes another try harmless, but tries do not go on for ever, and that
 		// this one did nothing says nothing of the earlier ones: ask.
 		d.out.Doubt = append(d.out.Doubt, o.ID)
@@ -141,7 +146,7 @@ func (d *decider) retry(o *Open, wait time.Duration) {
 		d.outOfTime(o)
 		return
 	}
-	d.give(Command{Kind: Sleep, Class: Local, PutsOff: o.ID, Until: d.in.At.Add(wait)})
+	d.give(Command{Kind: Sleep, Promise: Promise{Class: Local}, PutsOff: o.ID, Until: d.in.At.Add(wait)})
 }
 
 // woke performs what was put off.
@@ -153,6 +158,8 @@ func (d *decider) woke(timer *Open) {
 		d.rest(o)
 	case d.overTime(0):
 		d.outOfTime(o)
+	case o.asks(d.in.At): // the timer fired late: nobody was there to hear it
+		d.out.Doubt = append(d.out.Doubt, o.ID)
 	default:
 		d.again(o)
 	}

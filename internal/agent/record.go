@@ -47,15 +47,15 @@ const (
 // Command is one thing to do. Its id is run/seq/n, derived from the record that
 // gave it, and is the key under which a keyed effect is remembered.
 type Command struct {
-	ID      string      `json:"id"`
-	Kind    CommandKind `json:"kind"`
-	Class   Class       `json:"class"`
-	Tool    string      `json:"tool,omitempty"`     // the operation
-	Message Ref         `json:"message,omitzero"`   // the answer that holds the call
-	Part    int         `json:"part,omitempty"`     // which part of it
-	Digest  string      `json:"digest,omitempty"`   // of tool and arguments
-	Until   time.Time   `json:"until,omitzero"`     // Sleep: not before
-	PutsOff string      `json:"puts_off,omitempty"` // Sleep: the command of which another try is due then
+	ID   string      `json:"id"`
+	Kind CommandKind `json:"kind"`
+	Promise
+	Tool    string    `json:"tool,omitempty"`     // the operation
+	Message Ref       `json:"message,omitzero"`   // the answer that holds the call
+	Part    int       `json:"part,omitempty"`     // which part of it
+	Digest  string    `json:"digest,omitempty"`   // of tool and arguments
+	Until   time.Time `json:"until,omitzero"`     // Sleep: not before
+	PutsOff string    `json:"puts_off,omitempty"` // Sleep: the command of which another try is due then
 }
 
 // InputKind says what happened.
@@ -132,10 +132,10 @@ func (a *Answer) cut() bool {
 
 // CallFact is what the shell found out about a tool call.
 type CallFact struct {
-	ID      string `json:"id"`
-	Part    int    `json:"part"`
-	Tool    string `json:"tool"`
-	Class   Class  `json:"class,omitempty"`
+	ID   string `json:"id"`
+	Part int    `json:"part"`
+	Tool string `json:"tool"`
+	Promise
 	Digest  string `json:"digest,omitempty"`
 	Problem *Ref   `json:"problem,omitempty"` // the call is not valid; what the model is told
 }

@@ -281,7 +281,7 @@ func (st *story) answer(args map[string]string, ref func(string) Ref) *Answer {
 	}
 	for i, c := range strings.Split(args["calls"], ",") {
 		tool, class, _ := strings.Cut(strings.TrimSpace(c), ":")
-		f := CallFact{ID: fmt.Sprintf("c%d.%d", st.s.Steps+1, i+1), Part: i, Tool: tool, Class: Class(class), Digest: "d:" + tool}
+		f := CallFact{ID: fmt.Sprintf("c%d.%d", st.s.Steps+1, i+1), Part: i, Tool: tool, Promise: Promise{Class: Class(class)}, Digest: "d:" + tool}
 		if class == "invalid" {
 			f.Class = ""
 			p := ref("no " + tool)

@@ -27,7 +27,7 @@ func (d *decider) callModel(after *State) {
 	case d.overTime(0):
 		d.endOverTime()
 	default:
-		d.give(Command{Kind: CallModel, Class: PaidRead})
+		d.give(Command{Kind: CallModel, Promise: Promise{Class: PaidRead}})
 	}
 }
 

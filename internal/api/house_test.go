@@ -107,7 +107,7 @@ func (p *puppet) Start(_ context.Context, r engine.StartRequest) (string, bool, 
 	p.add(id, agent.Input{Kind: agent.Started, Start: &agent.Start{
 		Run: id, Org: "default", Agent: r.Agent, Model: "smart", Input: input, By: r.By, Limits: agent.Limits{Budget: r.Budget},
 		Project: r.Project, Team: r.Team, Customer: r.Customer, APIKey: r.APIKey,
-	}}, agent.Decision{Status: agent.Running, Commands: []agent.Command{{ID: id + "/1/1", Kind: agent.CallModel, Class: agent.PaidRead}}})
+	}}, agent.Decision{Status: agent.Running, Commands: []agent.Command{{ID: id + "/1/1", Kind: agent.CallModel, Promise: agent.Promise{Class: agent.PaidRead}}}})
 	return id, false, nil
 }
 

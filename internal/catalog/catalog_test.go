@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -234,7 +235,7 @@ func ExampleCatalog_ServiceCard() {
 	if err != nil {
 		panic(err)
 	}
-	card, _ := c.ServiceCard("aws/s3/us-east-1", time.Time{})
+	card, _ := c.ServiceCardTo("aws/s3/us-east-1", "aws/us-east-1", time.Time{})
 	here := card.AsNotional() // a local folder, priced as if it were there
 	for _, ch := range here.Rate([]price.Reading{
 		{Meter: price.MeterList, Quantity: 2, Source: price.Counted},
@@ -244,7 +245,33 @@ func ExampleCatalog_ServiceCard() {
 	}
 	// Output:
 	// s3-standard-put-copy-post-list 2 request 0.00001 USD [notional]
-	// s3-transfer-same-region 48211 byte 0 USD [notional]
+	// egress-us-east-1-same-region 48211 byte 0 USD [notional]
+}
+
+func TestWhatLeavesAServiceIsPricedByWhereItGoes(t *testing.T) {
+	c := load(t)
+	for _, w := range []struct{ key, location, sku, cost string }{
+		{"aws/s3/us-east-1", "aws/us-east-1", "egress-us-east-1-same-region", "0 USD"},
+		{"aws/s3/us-east-1", "aws/eu-west-1", "egress-us-east-1-outbound-data-transfer-to-other-regions", "0.02 USD"},
+		{"aws/s3/us-east-1", "azure/westeurope", "egress-us-east-1-outbound-data-transfer-to-internet-first-10tb", "0.09 USD"},
+		{"aws/dynamodb/us-east-1", "internet", "egress-us-east-1-outbound-data-transfer-to-internet-first-10tb", "0.09 USD"},
+		{"azure/blob/westeurope", "azure/westeurope", "bandwidth-same-region", "0 USD"},
+		{"gcp/storage/us-east1", "aws/us-east-1", "transfer-worldwide-first-1tb", "0.12 USD"},
+		{"aws/s3/us-east-1", "", "", ""}, // nobody knows
+		{"local/files", "internet", "files-bytes-read", "0 USD"},
+	} {
+		card, ok := c.ServiceCardTo(w.key, w.location, time.Time{})
+		ch := card.Rate([]price.Reading{{Meter: price.MeterBytesRead, Quantity: 1 << 30, Source: price.Counted}}, price.Options{})[0]
+		if w.sku == "" {
+			if !ok || !slices.Contains(ch.Marks, price.Unpriced) {
+				t.Errorf("%s from nowhere: %+v", w.key, ch)
+			}
+			continue
+		}
+		if !ok || ch.SKU != w.sku || ch.Cost.String() != w.cost {
+			t.Errorf("%s to %s: %s %s; wanted %s %s", w.key, w.location, ch.SKU, ch.Cost, w.sku, w.cost)
+		}
+	}
 }
 
 func BenchmarkLoad(b *testing.B) {

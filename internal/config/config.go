@@ -74,15 +74,29 @@ type BudgetOptions struct {
 }
 
 // PriceOptions is the operator's own price of an upstream model, in US dollars for
-// a million tokens of each class. It wins over the catalog's.
+// a million tokens of each class, or of a service, by meter. It wins over the catalog's.
 type PriceOptions struct {
-	Input        string `yaml:"input"`
-	Output       string `yaml:"output"`
+	Input        string `yaml:"input,omitempty"`
+	Output       string `yaml:"output,omitempty"`
 	CacheRead    string `yaml:"cache_read,omitempty"`
 	CacheWrite   string `yaml:"cache_write,omitempty"`
 	CacheWrite1h string `yaml:"cache_write_1h,omitempty"`
 	Reasoning    string `yaml:"reasoning,omitempty"` // default: as output
+
+	// Of a service, named cloud/service/region: what is like another region's in the
+	// catalog, and the meters that are not.
+	Like   string                 `yaml:"like,omitempty"`   // such as aws/s3/us-east-1
+	Meters map[string]MeterOption `yaml:"meters,omitempty"` // such as requests.get: {price: "0.0004", per: 1000}
 }
+
+// MeterOption is the price of so many units of a meter, in US dollars.
+type MeterOption struct {
+	Price string `yaml:"price"`
+	Per   int64  `yaml:"per,omitempty"` // default 1
+}
+
+// Service reports whether the price is a service's, not a model's.
+func (o PriceOptions) Service() bool { return o.Like != "" || len(o.Meters) > 0 }
 
 // ErrNoFile says that the configuration named is not there.
 var ErrNoFile = errors.New("no configuration file")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"github.com/skein-run/skein/internal/catalog"
 	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/money"
+	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/tool"
 )
@@ -140,12 +142,28 @@ func (c *Config) validate(p *problems) {
 	notNegative(p, field("engine", "model_calls"), int64(c.Engine.ModelCalls))
 	notNegative(p, field("engine", "effects"), int64(c.Engine.Effects))
 	notNegative(p, field("drain"), int64(c.Drain))
+	if cloudName, region, _ := strings.Cut(c.Location, "/"); c.Location != "" && c.Location != catalog.Internet &&
+		(region == "" || !slices.Contains([]string{"aws", "azure", "gcp"}, cloudName)) {
+		p.add(field("location"), "%q is no place; write cloud/region, such as aws/us-east-1, azure/westeurope or gcp/us-central1, or internet where Skein runs in none of them", c.Location)
+	}
 	c.validateModels(p)
 	c.validateTools(p)
 	c.validateAgents(p)
 	c.validateBudgets(p)
 	for _, name := range slices.Sorted(maps.Keys(c.Prices)) {
 		f := field("prices", name)
+		if o := c.Prices[name]; o.Service() {
+			if _, err := o.Rows(); err != nil {
+				p.add(f, "%v", err)
+			}
+			if o.Like != "" {
+				c.knownService(p, f.key("like"), o.Like)
+			}
+			if strings.Count(name, "/") != 2 {
+				p.add(f, "the price of a service is named cloud/service/region, such as aws/s3/eu-central-1")
+			}
+			continue
+		}
 		if _, err := c.Prices[name].Prices(); err != nil {
 			p.add(f, "%v", err)
 		}
@@ -254,23 +272,23 @@ func (c *Config) validateModels(p *problems) {
 // validateTools finds keys of prices that are nobody's: what has no price is
 // refused under a hard budget, and midnight is late to hear of it.
 func (c *Config) validateTools(p *problems) {
-	var cat *catalog.Catalog
 	for _, name := range slices.Sorted(maps.Keys(c.Tools)) {
 		key := c.Tools[name].PricedAs
-		if key == "" {
-			continue
+		if _, own := c.Prices[key]; key != "" && !own {
+			c.knownService(p, field("tools", name, "priced_as"), key)
 		}
-		f := field("tools", name, "priced_as")
-		if cat == nil {
-			var err error
-			if cat, err = catalog.Load(); err != nil {
-				p.add(f, "%v", err)
-				return
-			}
-		}
-		if _, ok := cat.Service(key); !ok {
-			p.add(f, "%q is not in the catalog; there are: %s", key, strings.Join(cat.Services(), ", "))
-		}
+	}
+}
+
+// knownService finds the key of a service that the catalog does not have.
+func (c *Config) knownService(p *problems, f at, key string) {
+	cat, err := catalog.Load()
+	if err != nil {
+		p.add(f, "%v", err)
+		return
+	}
+	if _, ok := cat.Service(key); !ok {
+		p.add(f, "%q is not in the catalog; there are: %s", key, strings.Join(cat.Services(), ", "))
 	}
 }
 
@@ -392,6 +410,29 @@ func (b BudgetOptions) Parsed() (budget.Limit, error) {
 		}
 	}
 	return l, budget.New().Define(l)
+}
+
+// Rows are the operator's own prices of a service's meters, in their order.
+func (o PriceOptions) Rows() ([]catalog.Row, error) {
+	if o.Input != "" || o.Output != "" {
+		return nil, errors.New("like and meters are of services, input and output of models: leave one of them out")
+	}
+	var rows []catalog.Row
+	for _, name := range slices.Sorted(maps.Keys(o.Meters)) {
+		m, meter := o.Meters[name], price.Meter(name)
+		if !meter.Known() || meter.IsToken() {
+			return nil, fmt.Errorf("meters.%s: there is no such meter of services; docs/metering.md lists them", name)
+		}
+		a, err := money.Parse(m.Price, money.USD)
+		if err != nil || a.Sign() < 0 {
+			return nil, fmt.Errorf("meters.%s.price: %q is no price in US dollars, such as \"0.0004\"", name, m.Price)
+		}
+		if m.Per < 0 {
+			return nil, fmt.Errorf("meters.%s.per: %d units are less than nothing", name, m.Per)
+		}
+		rows = append(rows, catalog.Row{Meter: meter, SKU: name, Price: m.Price, Per: max(1, m.Per)})
+	}
+	return rows, nil
 }
 
 // Prices is what the catalog makes a card of.

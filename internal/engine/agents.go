@@ -97,6 +97,9 @@ func NewAgent(name string, o AgentOptions, tools map[string]tool.Tool) (*Agent, 
 			wrong("tools", "%q is not there; there are: %s", t, strings.Join(slices.Sorted(maps.Keys(tools)), ", "))
 		}
 	}
+	if restOf(mine) && mine[tool.Results] == nil && tools[tool.Results] != nil {
+		mine[tool.Results] = tools[tool.Results]
+	}
 	set, err := tool.NewSet(mine)
 	if err != nil {
 		wrong("tools", "%v", err)
@@ -106,13 +109,29 @@ func NewAgent(name string, o AgentOptions, tools map[string]tool.Tool) (*Agent, 
 	}
 	for _, s := range set.Specs() {
 		_, op, _ := set.Lookup(s.Name)
-		def.Tools = append(def.Tools, agent.Operation{Name: s.Name, Description: s.Description, Schema: s.Schema, Class: op.Class})
+		def.Tools = append(def.Tools, agent.Operation{Name: s.Name, Description: s.Description, Schema: s.Schema, Promise: promise(op)})
 	}
 	body, err := json.Marshal(def)
 	if err != nil {
 		return nil, fmt.Errorf("agents.%s: %w", name, err)
 	}
 	return &Agent{Definition: def, Hash: digest(body), Set: set, goal: goal, inputs: mentioned(o.Goal)}, nil
+}
+
+// promise is what may be done about an operation whose outcome is unknown.
+func promise(op *tool.Operation) agent.Promise {
+	return agent.Promise{Class: op.Class, For: op.For, Resend: op.Resend}
+}
+
+// restOf reports whether one of the tools keeps results of which the model may see
+// only the beginning.
+func restOf(tools map[string]tool.Tool) bool {
+	for _, t := range tools {
+		if slices.ContainsFunc(t.Operations(), func(op tool.Operation) bool { return op.Rest }) {
+			return true
+		}
+	}
+	return false
 }
 
 // ParseGoal reads a goal as the template that it is.

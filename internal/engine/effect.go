@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skein-run/skein/internal/agent"
@@ -170,13 +171,18 @@ func (e *Engine) callTool(ctx context.Context, run string, s *snapshot, f *fligh
 		return
 	}
 	f.entry.ConsumedFrom = e.o.Now()
-	result, err := e.execute(tool.WithMeter(ctx, &meter), s, f)
+	result, err := e.execute(tool.WithMeter(ctx, &meter), run, s, f)
 	in := agent.Input{At: e.o.Now(), Command: s.do.ID, Try: s.do.Try}
 	a := &attachment{}
 	outcome := "ok"
 	if err == nil {
+		if result.Whole != nil {
+			_, whole := e.keep(run, s.do.Effect()+wholeSuffix, result.Whole)
+			a.payloads = append(a.payloads, whole)
+			result.Content = append(result.Content, tool.RestNote(s.do.Effect(), len(result.Content), len(result.Whole))...)
+		}
 		ref, p := e.keep(run, s.do.Effect()+"/result", result.Content)
-		a.payloads = []store.Payload{p}
+		a.payloads = append(a.payloads, p)
 		in.Kind, in.Result = agent.ToolReturned, &agent.Result{Ref: ref, Repeat: result.Repeat}
 	} else {
 		fail := toolFailure(err)
@@ -196,7 +202,7 @@ func (e *Engine) callTool(ctx context.Context, run string, s *snapshot, f *fligh
 }
 
 // execute finds the call's arguments and runs the operation within its time.
-func (e *Engine) execute(ctx context.Context, s *snapshot, f *flight) (tool.Result, error) {
+func (e *Engine) execute(ctx context.Context, run string, s *snapshot, f *flight) (tool.Result, error) {
 	data, err := e.read(ctx, s.do.Message)
 	if err != nil {
 		return tool.Result{}, &tool.Error{Outcome: tool.NotDone, Retry: true, Message: err.Error()}
@@ -214,7 +220,27 @@ func (e *Engine) execute(ctx context.Context, s *snapshot, f *flight) (tool.Resu
 	if len(args) == 0 {
 		args = json.RawMessage("{}")
 	}
-	return f.tool.Do(ctx, tool.Call{ID: s.do.ID, Try: s.do.Try, Op: s.do.Tool, Args: args})
+	return f.tool.Do(tool.WithRest(ctx, e.restOf(run)), tool.Call{
+		ID: s.do.ID, Try: s.do.Try, Op: s.do.Tool, Args: args, Again: s.do.Resend && s.do.Blind(e.o.Now()),
+	})
+}
+
+// wholeSuffix ends the names of results that are kept whole beside the beginning that
+// the model was shown.
+const wholeSuffix = "/whole"
+
+// restOf finds whole results of a run, and of no other.
+func (e *Engine) restOf(run string) tool.Rest {
+	return func(ctx context.Context, name string) ([]byte, error) {
+		if !strings.HasPrefix(name, run+"/") {
+			return nil, nil
+		}
+		p, err := e.o.Store.Payload(ctx, e.o.Org, name+wholeSuffix)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil
+		}
+		return p.Data, err
+	}
 }
 
 // toolFailure says what a run should know of an effect that failed.

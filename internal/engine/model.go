@@ -139,7 +139,7 @@ func (e *Engine) answer(run string, s *snapshot, c *dispatch.Call, st *dispatch.
 			payloads = append(payloads, p)
 			f.Problem = &problem
 		} else {
-			f.Class = op.Class
+			f.Promise = promise(op)
 		}
 		a.Calls = append(a.Calls, f)
 	}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,11 +17,14 @@ import (
 // cards finds prices: the operator's own first, then the catalog's. It holds the
 // deployments by name, and never changes.
 type cards struct {
-	catalog *catalog.Catalog
-	own     map[string]*price.Card   // provider/upstream
-	where   map[string]upstream      // deployment name
-	infos   map[string]provider.Info // by provider
-	regions map[string][]string      // of deployments of models that are patterns, by provider
+	catalog  *catalog.Catalog
+	own      map[string]*price.Card         // provider/upstream
+	mine     map[string]config.PriceOptions // cloud/service/region: the operator's own
+	revision string                         // of the configuration, for the cards made of it
+	location string                         // where Skein runs
+	where    map[string]upstream            // deployment name
+	infos    map[string]provider.Info       // by provider
+	regions  map[string][]string            // of deployments of models that are patterns, by provider
 }
 
 // upstream is what a deployment is at its provider.
@@ -32,7 +36,8 @@ type upstream struct {
 }
 
 func newCards(cat *catalog.Catalog, c *config.Config, infos map[string]provider.Info) (*cards, error) {
-	cs := &cards{catalog: cat, own: map[string]*price.Card{}, where: map[string]upstream{}, infos: infos, regions: map[string][]string{}}
+	cs := &cards{catalog: cat, own: map[string]*price.Card{}, where: map[string]upstream{}, infos: infos, regions: map[string][]string{},
+		mine: map[string]config.PriceOptions{}, revision: c.Revision, location: c.Location}
 	for name, m := range c.Models {
 		for _, d := range m.Deployments {
 			info, ok := infos[d.Provider]
@@ -50,6 +55,10 @@ func newCards(cat *catalog.Catalog, c *config.Config, infos map[string]provider.
 		}
 	}
 	for name, o := range c.Prices {
+		if o.Service() {
+			cs.mine[name] = o
+			continue
+		}
 		p, err := o.Prices()
 		if err != nil {
 			return nil, fmt.Errorf("prices.%s: %w", name, err)
@@ -104,11 +113,47 @@ func placed(card *price.Card, info provider.Info, region string) *price.Card {
 
 // resource is the prices of a tool's resource at a time.
 func (c *cards) resource(r tool.Resource, now time.Time) (*price.Card, bool) {
-	card, ok := c.catalog.ServiceCard(r.Service, now)
-	if ok && r.Notional {
+	card, ok := c.service(r.Service, now)
+	if !ok {
+		return card, false
+	}
+	location := c.location
+	if r.Notional { // as if both were there
+		location = card.Cloud + "/" + card.Region
+	}
+	card = c.catalog.WithEgress(card, location, now)
+	if r.Notional {
 		card = card.AsNotional()
 	}
 	return card, ok
+}
+
+// service is the prices of a service: the operator's own meters first, then those of
+// the service that it is like.
+func (c *cards) service(key string, now time.Time) (*price.Card, bool) {
+	o, own := c.mine[key]
+	if !own {
+		return c.catalog.ServiceCard(key, now)
+	}
+	made := price.Card{Key: key, Book: c.revision}
+	parts := strings.SplitN(key, "/", 3)
+	made.Cloud, made.Service, made.Region = parts[0], parts[1], parts[2]
+	if rows, err := o.Rows(); err == nil && len(rows) > 0 { // the configuration was checked
+		card, err := catalog.NewCard(catalog.Identity{Key: key, Book: c.revision}, catalog.Prices{Rows: rows})
+		if err == nil {
+			made.Rates = card.Rates
+		}
+	}
+	like, ok := c.catalog.ServiceCard(o.Like, now)
+	if ok {
+		made.Service = like.Service
+		for _, r := range like.Rates {
+			if !slices.ContainsFunc(made.Rates, func(m price.Rate) bool { return m.Meter == r.Meter }) {
+				made.Rates = append(made.Rates, r)
+			}
+		}
+	}
+	return &made, true
 }
 
 // rate prices a reading of an entry as it would have been priced at the time, for

@@ -32,6 +32,12 @@ const (
 	MeterBytesRead Meter = "bytes.read" // that came back; what they cost depends on where Skein runs
 	MeterBytesSent Meter = "bytes.sent" // that went out
 
+	// What MeterBytesRead costs, by where it goes: rows of the cards of a cloud's egress,
+	// of which the one that holds takes its place. No driver counts them.
+	MeterToRegion   Meter = "egress.region"   // to the same region of the same cloud
+	MeterToCloud    Meter = "egress.cloud"    // to another region of the same cloud
+	MeterToInternet Meter = "egress.internet" // to anywhere else
+
 	// SQL.
 	MeterQueries      Meter = "queries"       // statements run
 	MeterRows         Meter = "rows"          // rows returned or changed

@@ -43,7 +43,7 @@ var may = map[string][]string{
 	"gateway":  {"dispatch", "auth", "llm", "wire", "ledger", "money"},
 	"engine":   {"agent", "cloud", "dispatch", "ledger", "llm", "money", "price", "store", "tool", "wire"},
 	"api":      {"agent", "auth", "budget", "dispatch", "engine", "ledger", "llm", "money", "price", "store"},
-	"config":   {"cloud", "dispatch", "engine", "gateway", "provider", "tool", "budget", "catalog", "money"},
+	"config":   {"cloud", "dispatch", "engine", "gateway", "provider", "tool", "budget", "catalog", "money", "price"},
 	"node":     nil, // builds everything
 	"show":     nil,
 	"demo":     nil,

@@ -9,6 +9,7 @@ import (
 var builtins = map[string]func(Limits) Tool{
 	"calculate": newCalculate,
 	"todo":      newTodo,
+	Results:     newResults,
 }
 
 // IsBuiltin reports whether name is a tool that needs no [Spec].

@@ -36,6 +36,7 @@ type Operation struct {
 	Basis       string          // what the class rests on, for `skein check`: "create-if-absent by the command's id"
 	Timeout     time.Duration
 	MaxResult   int             // bytes that go back to the model
+	Rest        bool            // a longer result is kept whole ([Result.Whole]), for the model to read on in
 	Bound       []price.Reading // the most that one execution can consume; nil is unbounded, empty is nothing
 
 	compiled *jsonschema.Schema // of Schema; nil where nobody compiled it yet

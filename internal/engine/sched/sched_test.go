@@ -144,7 +144,7 @@ func (d *desk) do(td *datadriven.TestData) string {
 	case "answers":
 		in := agent.Input{Kind: agent.ModelAnswered, Answer: &agent.Answer{}}
 		for i, class := range strings.FieldsFunc(args["calls"], func(r rune) bool { return r == ',' }) {
-			in.Answer.Calls = append(in.Answer.Calls, agent.CallFact{ID: fmt.Sprint(i), Part: i, Tool: "t", Class: agent.Class(class)})
+			in.Answer.Calls = append(in.Answer.Calls, agent.CallFact{ID: fmt.Sprint(i), Part: i, Tool: "t", Promise: agent.Promise{Class: agent.Class(class)}})
 		}
 		return outcome(in)
 	case "model-fails":

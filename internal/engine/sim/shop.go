@@ -15,11 +15,12 @@ type shop struct {
 	w      *world
 	flying int // requests and answers on their way
 
-	applied map[string]map[string]bool // keyed: by command, the keys under which it was done
-	seen    map[string]bool            // keyed: keys that the service remembers
-	told    map[string]int             // once: by command, how often
-	effects map[string]bool            // deliveries that did something, by effect
-	prompts map[string]string          // what a run's model saw last
+	applied map[string]int       // keyed: how often each command was done
+	seen    map[string]time.Time // keyed: keys, and when they were first seen
+	told    map[string]int       // once: by command, how often
+	plain   map[string]int       // those of them that did not say that they may be a repeat
+	effects map[string]bool      // deliveries that did something, by effect
+	prompts map[string]string    // what a run's model saw last
 }
 
 // The limits of the network: a request that was not delivered within maxTransit
@@ -30,7 +31,7 @@ const (
 )
 
 func newShop(w *world) *shop {
-	return &shop{w: w, applied: map[string]map[string]bool{}, seen: map[string]bool{}, told: map[string]int{},
+	return &shop{w: w, applied: map[string]int{}, seen: map[string]time.Time{}, told: map[string]int{}, plain: map[string]int{},
 		effects: map[string]bool{}, prompts: map[string]string{}}
 }
 
@@ -109,29 +110,35 @@ func (s *shop) serve(f *flight, key string) agent.Input {
 	}
 	switch f.do.Class {
 	case agent.Keyed:
-		result.Repeat = s.seen[key]
+		first, seen := s.seen[key]
+		keeps := promises[f.do.Tool[1]-'0'].For
+		result.Repeat = seen && (keeps == 0 || w.now.Sub(first) < keeps)
 		if result.Repeat {
 			w.report.Repeats++
 			break
 		}
-		s.seen[key], s.effects[f.id] = true, true
-		if s.applied[f.do.ID] == nil {
-			s.applied[f.do.ID] = map[string]bool{}
-		}
-		s.applied[f.do.ID][key] = true
+		s.seen[key], s.effects[f.id] = w.now, true
+		s.applied[f.do.ID]++
 		w.say("apply %s", f.id)
-		w.once("a keyed effect is done once", f.do.ID, len(s.applied[f.do.ID]))
+		if !f.do.Resend {
+			w.once("a keyed effect is done once", f.do.ID, s.applied[f.do.ID]-w.people.lies[f.do.ID])
+		}
 	case agent.Once:
 		s.effects[f.id] = true
 		s.told[f.do.ID]++
 		w.say("do %s", f.id)
-		w.once("a once effect is done once", f.do.ID, s.told[f.do.ID]-w.people.lies[f.do.ID])
+		if !f.do.Resend {
+			w.once("a once effect is done once", f.do.ID, s.told[f.do.ID]-w.people.lies[f.do.ID])
+		} else if !f.do.Blind(w.now) {
+			s.plain[f.do.ID]++
+			w.once("what may be a repeat says so", f.do.ID, s.plain[f.do.ID]-w.people.lies[f.do.ID])
+		}
 	}
 	return agent.Input{Kind: agent.ToolReturned, Result: result}
 }
 
 // did reports whether any try of a command did something.
-func (s *shop) did(command string) bool { return len(s.applied[command]) > 0 || s.told[command] > 0 }
+func (s *shop) did(command string) bool { return s.applied[command] > 0 || s.told[command] > 0 }
 
 // call sends a model call.
 func (s *shop) call(n *node, f *flight, prompt []agent.Message) {
@@ -181,13 +188,23 @@ func (s *shop) think(f *flight, prompt []agent.Message) agent.Input {
 	return agent.Input{Kind: agent.ModelAnswered, Answer: a}
 }
 
+// remembered is how long the services that forget remember a key: less than a process
+// may be away.
+const remembered = time.Minute
+
+// promises are what the services keep, by the number in a tool's name.
+var promises = []agent.Promise{{Class: agent.Read}, {Class: agent.Keyed}, {Class: agent.Keyed, For: remembered}, {Class: agent.Once},
+	{Class: agent.Once}, {Class: agent.Once, Resend: true}, {Class: agent.Keyed, For: remembered, Resend: true}, {Class: agent.Local}}
+
 func (s *shop) wish(f *flight, i int) agent.CallFact {
-	classes := []agent.Class{agent.Read, agent.Keyed, agent.Keyed, agent.Once, agent.Once, agent.Local}
-	c := agent.CallFact{ID: fmt.Sprintf("%s/c%d", f.id, i), Part: i, Class: classes[s.w.rng.IntN(len(classes))]}
-	c.Tool = "t_" + string(c.Class)
+	n := s.w.rng.IntN(len(promises))
+	c := agent.CallFact{ID: fmt.Sprintf("%s/c%d", f.id, i), Part: i, Promise: promises[n], Tool: fmt.Sprintf("t%d_%s", n, promises[n].Class)}
+	if s.w.o.Variant == TrustKeys {
+		c.For = 0
+	}
 	c.Digest = c.Tool
 	if s.w.chance(0.08) {
-		c.Class, c.Problem = "", ref("not valid", "not valid")
+		c.Promise, c.Problem = agent.Promise{}, ref("not valid", "not valid")
 	}
 	return c
 }

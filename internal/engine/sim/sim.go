@@ -43,10 +43,11 @@ const (
 	MissRefusal  Variant = "take a refused batch for a commit"
 	LoseOutcome  Variant = "lose the outcome of what was called off"
 	BookTwice    Variant = "book an effect at its start, too"
+	TrustKeys    Variant = "take every key for one that is remembered for ever"
 )
 
 // Variants are all that are broken.
-var Variants = []Variant{PerformEarly, DropStarted, ForgetDoubt, ChangeIDs, DeafClock, MissRefusal, LoseOutcome, BookTwice}
+var Variants = []Variant{PerformEarly, DropStarted, ForgetDoubt, ChangeIDs, DeafClock, MissRefusal, LoseOutcome, BookTwice, TrustKeys}
 
 // Report is what a simulation came to.
 type Report struct {
