@@ -22,6 +22,7 @@ var generators = map[string]func(*testing.T, *generated) string{
 	"metrics":    func(t *testing.T, g *generated) string { return metricTable(g.served(t).get("/metrics")) },
 	"operations": func(t *testing.T, _ *generated) string { return operationTable(t) },
 	"prices":     func(t *testing.T, _ *generated) string { return priceTable(t) },
+	"meters":     func(*testing.T, *generated) string { return meterTable() },
 	"models":     func(t *testing.T, _ *generated) string { return modelTable(t) },
 	"drivers":    func(*testing.T, *generated) string { return driverTable() },
 	"dialects":   func(*testing.T, *generated) string { return "`" + strings.Join(wire.DialectNames(), "`, `") + "`\n" },

@@ -13,10 +13,13 @@ import (
 	"github.com/skein-run/skein/examples/analyst"
 	"github.com/skein-run/skein/internal/catalog"
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/tool"
+	"github.com/skein-run/skein/internal/tool/function"
 	"github.com/skein-run/skein/internal/tool/notify"
 	"github.com/skein-run/skein/internal/tool/objects"
+	"github.com/skein-run/skein/internal/tool/queue"
 	"github.com/skein-run/skein/internal/tool/resource"
 	"github.com/skein-run/skein/internal/tool/sqldb"
 	"github.com/skein-run/skein/internal/tool/table"
@@ -160,13 +163,22 @@ func operationTable(t *testing.T) string {
 		spec        tool.Spec
 	}{
 		{"docs", "`objects: file:folder`", tool.Spec{Objects: "file:" + dir, Access: "write"}},
-		{"docs", "`objects: fake://…`", tool.Spec{Objects: "fake://127.0.0.1:1/bucket", Access: "write"}},
+		{"docs", "`objects: s3://…`", tool.Spec{Objects: "s3://bucket?region=us-east-1", Access: "write"}},
+		{"docs", "`objects: azblob://…`", tool.Spec{Objects: "azblob://container?account=acct", Access: "write"}},
+		{"docs", "`objects: gs://…`", tool.Spec{Objects: "gs://bucket", Access: "write"}},
 		{"db", "`sql: sqlite:path`", tool.Spec{SQL: "sqlite:" + history}},
 		{"items", "`table: sqlite:path?…`", tool.Spec{Table: "sqlite:" + filepath.Join(dir, "t.db") + "?table=items&partition_key=id"}},
-		{"items", "`table: fake://…`", tool.Spec{Table: "fake://127.0.0.1:1/items?partition_key=id"}},
+		{"items", "`table: dynamodb://…`", tool.Spec{Table: "dynamodb://items?partition_key=id&region=us-east-1", Access: "write"}},
+		{"items", "`table: cosmos://…`", tool.Spec{Table: "cosmos://acct/db/items?partition_key=id", Access: "write"}},
+		{"items", "`table: aztables://…`", tool.Spec{Table: "aztables://acct/items?partition_key=id", Access: "write"}},
+		{"items", "`table: firestore://…`", tool.Spec{Table: "firestore://project/items?partition_key=id", Access: "write"}},
 		{"people", "`notify: file:folder`", tool.Spec{Notify: "file:" + filepath.Join(dir, "out")}},
-		{"people", "`notify: fake://…?dedup=id`", tool.Spec{Notify: "fake://127.0.0.1:1/topic?dedup=id"}},
-		{"people", "`notify: fake://…`", tool.Spec{Notify: "fake://127.0.0.1:1/topic"}},
+		{"people", "`notify: awssns:///…`", tool.Spec{Notify: "awssns:///arn:aws:sns:us-east-1:123456789012:alerts"}},
+		{"people", "`notify: awssns:///….fifo`", tool.Spec{Notify: "awssns:///arn:aws:sns:us-east-1:123456789012:alerts.fifo"}},
+		{"people", "`notify: azuresb://…?dedup=10m`", tool.Spec{Notify: "azuresb://namespace/alerts?dedup=10m"}},
+		{"people", "`notify: azuresb://…`", tool.Spec{Notify: "azuresb://namespace/alerts"}},
+		{"people", "`notify: eventgrid://…`", tool.Spec{Notify: "eventgrid://topic.westeurope-1.eventgrid.azure.net"}},
+		{"people", "`notify: gcppubsub://…`", tool.Spec{Notify: "gcppubsub://projects/p/topics/alerts"}},
 		{"calculate", "built in", tool.Spec{}},
 		{"todo", "built in", tool.Spec{}},
 	} {
@@ -188,6 +200,17 @@ func operationTable(t *testing.T) string {
 	return b.String()
 }
 
+// meterTable lists what is counted.
+func meterTable() string {
+	var b strings.Builder
+	b.WriteString("| meter | unit | category |\n|---|---|---|\n")
+	b.WriteString("| token classes: `input`, `cache_read`, `output`, … | token | " + string(price.Models) + " |\n")
+	for _, m := range price.Meters() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", m, m.Unit(), m.Category())
+	}
+	return b.String()
+}
+
 func driverTable() string {
 	var b strings.Builder
 	b.WriteString("| kind | URL | options | is by itself |\n|---|---|---|---|\n")
@@ -195,6 +218,8 @@ func driverTable() string {
 	drivers(&b, "sql", sqldb.Drivers())
 	drivers(&b, "table", table.Drivers())
 	drivers(&b, "notify", notify.Drivers())
+	drivers(&b, "queue", queue.Drivers())
+	drivers(&b, "function", function.Drivers())
 	return b.String()
 }
 

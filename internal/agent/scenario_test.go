@@ -272,6 +272,20 @@ func (st *story) context() string {
 	return b.String()
 }
 
+// promise reads a class, for how long its key is remembered, and whether it is resent:
+// keyed/5m, once/resend.
+func (st *story) promise(text string) Promise {
+	class, more, _ := strings.Cut(text, "/")
+	p := Promise{Class: Class(class)}
+	switch {
+	case more == "resend":
+		p.Resend = true
+	case more != "":
+		p.For = st.duration(more)
+	}
+	return p
+}
+
 // answer makes an answer of calls=(tool:class,...); the class "invalid" is a call
 // that the shell found wrong.
 func (st *story) answer(args map[string]string, ref func(string) Ref) *Answer {
@@ -281,7 +295,7 @@ func (st *story) answer(args map[string]string, ref func(string) Ref) *Answer {
 	}
 	for i, c := range strings.Split(args["calls"], ",") {
 		tool, class, _ := strings.Cut(strings.TrimSpace(c), ":")
-		f := CallFact{ID: fmt.Sprintf("c%d.%d", st.s.Steps+1, i+1), Part: i, Tool: tool, Promise: Promise{Class: Class(class)}, Digest: "d:" + tool}
+		f := CallFact{ID: fmt.Sprintf("c%d.%d", st.s.Steps+1, i+1), Part: i, Tool: tool, Promise: st.promise(class), Digest: "d:" + tool}
 		if class == "invalid" {
 			f.Class = ""
 			p := ref("no " + tool)

@@ -93,6 +93,16 @@ var meters = map[Meter]struct {
 	MeterEvals:          {"evaluation", Compute},
 }
 
+// Meters are all of them but the token classes, in the order of their names.
+func Meters() []Meter {
+	all := make([]Meter, 0, len(meters))
+	for m := range meters {
+		all = append(all, m)
+	}
+	slices.Sort(all)
+	return all
+}
+
 // Unit is what the meter counts: "token", "request", "byte".
 func (m Meter) Unit() string {
 	if m.IsToken() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/skein-run/skein/internal/agent"
+	"github.com/skein-run/skein/internal/price"
 )
 
 // Results is the built-in that reads on in a result of which only the beginning was
@@ -38,7 +39,7 @@ func newResults(lim Limits) Tool {
 		Schema: schema(`{"type":"object","additionalProperties":false,"required":["result","offset"],"properties":{
 			"result":{"type":"string","minLength":1,"maxLength":200,"description":"the result's name, as its last line says"},
 			"offset":{"type":"integer","minimum":0,"maximum":1073741824,"description":"the byte to begin at"}}}`),
-		Class: agent.Local, Basis: "kept beside the run", Timeout: lim.Timeout, MaxResult: lim.MaxResult,
+		Class: agent.Local, Basis: "kept beside the run", Timeout: lim.Timeout, MaxResult: lim.MaxResult, Bound: []price.Reading{},
 	}, func(ctx context.Context, args json.RawMessage, _ string) (Result, error) {
 		return readOn(ctx, args, chunk)
 	})
