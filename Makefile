@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build demo test check race lint fuzz sim update bench bench-gateway clients clean
+.PHONY: help build demo test check race lint fuzz sim update bench bench-gateway clients test-clouds clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -12,8 +12,8 @@ help: ## List the targets.
 build: ## Build bin/skein.
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/skein ./cmd/skein
 
-demo: build ## The guided tour (REAL=1: with a real model).
-	bin/skein demo $(if $(REAL),--real)
+demo: build ## The guided tour (CLOUD=aws, azure or gcp; REAL=1: real models and, with CLOUD, real services; DRY=1: say what that costs).
+	bin/skein demo $(if $(CLOUD),--cloud $(CLOUD)) $(if $(REAL),--real) $(if $(DRY),--dry-run)
 
 test: ## All tests.
 	$(GO) test ./...
@@ -44,6 +44,9 @@ bench: ## Benchmarks of every package, with allocations.
 
 bench-gateway: build ## Mock upstream, ReverseProxy and Skein side by side in one run.
 	$(GO) run ./bench/gateway
+
+test-clouds: ## Tests against real stand-ins of cloud services (needs python3; more with node, java, gcloud).
+	python3 test/clouds/run.py $(CLOUDS)
 
 clients: ## The field's real clients, unmodified, with every kind of provider (needs python3, node, the package index).
 	python3 test/clients/run.py $(CLIENTS)

@@ -11,7 +11,7 @@ import (
 )
 
 type billCmd struct {
-	By   string `help:"Add up by run, key, cloud, service, agent, sku, …" placeholder:"WHAT"`
+	By   string `help:"Add up by run, key, cloud, service, category, agent, sku, …" placeholder:"WHAT"`
 	Of   string `help:"Only this run." name:"run" placeholder:"RUN"`
 	Key  string `help:"Only this key's." placeholder:"ID"`
 	From string `help:"Consumed from this day or time on." placeholder:"2026-11-01"`
@@ -26,6 +26,7 @@ counted by Skein, derived from sizes, or estimated.
 
 Example:
   skein bill --by service
+  skein bill --by category
   skein bill --run run_0197f2c4… --json`
 }
 

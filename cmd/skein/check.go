@@ -20,6 +20,8 @@ func (checkCmd) Help() string {
 	return `Says everything that is wrong with the configuration, then asks each provider for
 its list of models and each tool for a read that costs nothing, or next to it. Prints
 each tool operation's effect class: what may be done when its outcome is unknown.
+Of an agent with an identity it proves both halves: that its tools work as that, and
+that it may do nothing else.
 
 Example:
   skein check
@@ -27,7 +29,11 @@ Example:
 }
 
 func (c *checkCmd) Run(g *globals) error {
-	conf, err := g.load()
+	load := g.load
+	if c.Offline {
+		load = g.loadOffline
+	}
+	conf, err := load()
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (c *envCmd) Run(g *globals) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	conf, err := g.load()
+	conf, err := g.loadOffline()
 	if err != nil {
 		conf = config.Bare(os.LookupEnv)
 		g.log.Warn("the configuration is not used, since it is wrong; see `skein check`", "file", g.Config)

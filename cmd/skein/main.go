@@ -43,6 +43,7 @@ type cli struct {
 	Bill    billCmd    `cmd:"" help:"Print the itemised bill."`
 	Confirm confirmCmd `cmd:"" help:"Book what unknown and estimated entries really were, from a usage export."`
 	Budget  budgetCmd  `cmd:"" help:"Show how every budget stands."`
+	Policy  policyCmd  `cmd:"" help:"Print the least that an agent needs of a cloud, as that cloud's policy."`
 	Key     keyCmd     `cmd:"" help:"Create, list and revoke keys."`
 	Env     envCmd     `cmd:"" help:"Print what a client wants in its environment to use Skein."`
 	Demo    demoCmd    `cmd:"" help:"The guided tour: the financial analyst, with a provider failing and the process killed."`
@@ -171,7 +172,11 @@ func (g *globals) service(need node.Need) (ctx context.Context, s api.Service, d
 	if c := node.Dial(g.Data); c != nil {
 		return ctx, c, c.Close, nil
 	}
-	c, err := g.load()
+	load := g.loadOffline // the data can be read without anybody's secrets
+	if need == node.ToRun {
+		load = g.load
+	}
+	c, err := load()
 	if err != nil && need == node.ToRun {
 		return nil, nil, nil, err
 	}
@@ -185,8 +190,13 @@ func (g *globals) service(need node.Need) (ctx context.Context, s api.Service, d
 
 // load reads the configuration: the file, or what the environment gives where
 // nobody named one.
-func (g *globals) load() (*config.Config, error) {
-	c, err := config.Load(g.Config, os.LookupEnv)
+func (g *globals) load() (*config.Config, error) { return g.loadBy(config.Load) }
+
+// loadOffline is load for verbs that only look: secrets that a cloud keeps are not read.
+func (g *globals) loadOffline() (*config.Config, error) { return g.loadBy(config.LoadOffline) }
+
+func (g *globals) loadBy(load func(string, func(string) (string, bool)) (*config.Config, error)) (*config.Config, error) {
+	c, err := load(g.Config, os.LookupEnv)
 	if errors.Is(err, config.ErrNoFile) && g.Config == defaultConfig {
 		return config.Bare(os.LookupEnv), nil
 	}

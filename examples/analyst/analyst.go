@@ -19,7 +19,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-//go:embed filings history.sql questions.yaml skein.yaml local.yaml
+//go:embed filings history.sql questions.yaml skein.yaml aws.yaml azure.yaml gcp.yaml local.yaml
 var files embed.FS
 
 // Filings are the reports by key, such as "apple/10-K-2024.md".

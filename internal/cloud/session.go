@@ -1,19 +1,30 @@
 package cloud
 
 import (
-	"context"
-	"errors"
 	"strings"
+	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"golang.org/x/oauth2"
 )
 
-// Session is one identity at all clouds. It is safe for concurrent use.
+// Session is one identity at all clouds. It is safe for concurrent use. A nil one
+// reaches no cloud.
 type Session struct {
 	o      Options
 	grants []Grant // of an agent's session: what it may do; nil is whatever its credentials may
+	// parent is the process, whose credentials take on an agent's role or service
+	// account; nil for the process itself, which has what each cloud's chain finds.
+	parent *Session
+	id     IdentityOptions // of an agent's session: what is its own
+
+	mu struct {
+		sync.Mutex
+		aws     *aws.Config // loaded once, with the credentials that every region shares
+		azure   azcore.TokenCredential
+		gcp     map[string]*googleTokens // by scopes, or audience
+		storage *googleTokens
+	}
 }
 
 // New makes the process's own session. Nothing is sent, and nothing is looked for yet.
@@ -27,38 +38,29 @@ func (s *Session) Options() Options {
 	return s.o
 }
 
-// As is the session of an agent that may do just what grants say.
+// As is the session of an agent that may do just what grants say: with none it may do
+// nothing. The process takes on the agent's role or service account with its own
+// credentials; where the agent has no role of its own at AWS but the process has one,
+// the agent has that, narrowed to its grants.
 func (s *Session) As(id IdentityOptions, grants []Grant) *Session {
-	o := s.Options()
+	if grants == nil {
+		grants = []Grant{}
+	}
+	if s == nil {
+		s = New(Options{})
+	}
+	agent := &Session{o: s.o, grants: grants, parent: s, id: id}
 	if id.AWS.Role != "" {
-		o.AWS.Role, o.AWS.ExternalID = id.AWS.Role, id.AWS.ExternalID
+		agent.o.AWS.Role, agent.o.AWS.ExternalID = id.AWS.Role, id.AWS.ExternalID
 	}
 	if id.Azure.ClientID != "" {
-		o.Azure.ClientID = id.Azure.ClientID
+		// A token that is there already is the process's, and would act as that.
+		agent.o.Azure.ClientID, agent.o.Azure.Token = id.Azure.ClientID, ""
 	}
 	if id.GCP.ServiceAccount != "" {
-		o.GCP.ServiceAccount = id.GCP.ServiceAccount
+		agent.o.GCP.ServiceAccount = id.GCP.ServiceAccount
 	}
-	return &Session{o: o, grants: grants}
-}
-
-// AWS is the configuration of an SDK client in a region ("" is the default one),
-// with the credentials of the session and no retries of its own: a driver retries by
-// effect.Retry, which knows what may be done again. Its HTTPClient is the driver's to
-// set. Endpoint, where one is configured, is its BaseEndpoint.
-func (s *Session) AWS(ctx context.Context, region string) (aws.Config, error) {
-	return aws.Config{}, errors.New("not here yet")
-}
-
-// Azure is a credential for Azure's SDKs, and whether the address may be plain http,
-// as a stand-in's is.
-func (s *Session) Azure() (azcore.TokenCredential, error) {
-	return nil, errors.New("not here yet")
-}
-
-// GCP gives tokens for Google's APIs.
-func (s *Session) GCP(ctx context.Context) (oauth2.TokenSource, error) {
-	return nil, errors.New("not here yet")
+	return agent
 }
 
 // Endpoint is the address of a service: what the options say, or else the service's

@@ -56,6 +56,7 @@ type Config struct {
 	AnyModel bool `yaml:"-"`
 
 	root ast.Node // of the file, to find lines
+	hide []string // secrets that were read, which no message may hold
 }
 
 // EngineOptions bound what runs do at the same time.
@@ -103,6 +104,16 @@ var ErrNoFile = errors.New("no configuration file")
 
 // Load reads and checks a file.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
+	return load(path, env, false)
+}
+
+// LoadOffline is [Load] for whoever only looks at the file: nothing is sent, so what
+// stands for a secret that a cloud keeps is another text.
+func LoadOffline(path string, env func(string) (string, bool)) (*Config, error) {
+	return load(path, env, true)
+}
+
+func load(path string, env func(string) (string, bool), offline bool) (*Config, error) {
 	src, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w at %s: make one with `skein init`, or name another with --config", ErrNoFile, path)
@@ -110,12 +121,17 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	return Parse(path, src, env)
+	return parse(path, src, env, newSecrets(filepath.Dir(path), env, offline))
 }
 
 // Parse reads and checks a configuration; path names it in messages, and relative
-// paths in it start from its folder.
+// paths in it start from its folder. Nothing is sent, unless it refers to secrets that
+// a cloud keeps.
 func Parse(path string, src []byte, env func(string) (string, bool)) (*Config, error) {
+	return parse(path, src, env, newSecrets(filepath.Dir(path), env, false))
+}
+
+func parse(path string, src []byte, env func(string) (string, bool), s *secrets) (*Config, error) {
 	file, err := parser.ParseBytes(src, 0)
 	if err != nil { // without the source, which may hold a secret
 		return nil, fmt.Errorf("%s: this is no YAML: %s", path, yaml.FormatError(err, false, false))
@@ -128,7 +144,7 @@ func Parse(path string, src []byte, env func(string) (string, bool)) (*Config, e
 	}
 	c := &Config{File: path, Revision: revision(src), root: file.Docs[0].Body}
 	p := &problems{path: path, root: c.root}
-	expand(c.root, env, p)
+	c.expand(env, s, p)
 	shape(c.root, c, p)
 	if err := yaml.NodeToValue(c.root, c); err != nil {
 		if len(p.found) == 0 { // else this is one of those
@@ -137,7 +153,8 @@ func Parse(path string, src []byte, env func(string) (string, bool)) (*Config, e
 		return c, p.err()
 	}
 	c.defaults()
-	c.resolve(filepath.Dir(path), env, p)
+	c.resolve(filepath.Dir(path), env, s, p)
+	c.hide, p.hide = s.texts(), s.texts()
 	c.validate(p)
 	return c, p.err()
 }
@@ -148,7 +165,7 @@ func (c *Config) Locate(err error) error {
 	if err == nil || c.root == nil {
 		return err
 	}
-	p := &problems{path: c.File, root: c.root}
+	p := &problems{path: c.File, root: c.root, hide: c.hide}
 	for _, one := range each(err) {
 		field, text, ok := strings.Cut(one.Error(), ": ")
 		if name, is := strings.CutPrefix(field, "model "); is {

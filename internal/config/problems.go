@@ -16,7 +16,10 @@ type at []string
 
 func field(keys ...string) at { return keys }
 
-func (a at) key(k string) at  { return append(slices.Clip(a), k) }
+func (a at) key(k string) at { return append(slices.Clip(a), k) }
+func (a at) below(dotted string) at {
+	return append(slices.Clip(a), strings.Split(dotted, ".")...)
+}
 func (a at) index(i int) at   { return append(slices.Clip(a), "["+strconv.Itoa(i)+"]") }
 func (a at) String() string   { return strings.ReplaceAll(strings.Join(a, "."), ".[", "[") }
 func (a at) parent() (at, at) { return a[:len(a)-1], a[len(a)-1:] }
@@ -45,6 +48,7 @@ type problems struct {
 	root  ast.Node
 	found []problem
 	spelt map[int]bool // lines whose spelling is wrong: what follows from that is not said
+	hide  []string     // secrets, which no message may hold
 }
 
 type problem struct {
@@ -79,6 +83,9 @@ func (p *problems) note(line int, f at, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if len(f) > 0 {
 		text = f.String() + ": " + text
+	}
+	for _, secret := range p.hide {
+		text = strings.ReplaceAll(text, secret, "…")
 	}
 	p.found = append(p.found, problem{line, text})
 }

@@ -6,28 +6,38 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// expand puts environment variables in the place of ${NAME} inside values. A
-// variable that is not set is a mistake, unless it has a default: ${NAME:-text}.
-// $${ is a plain ${.
-func expand(root ast.Node, env func(string) (string, bool), p *problems) {
-	ast.Walk(expander{env, p}, root)
-}
-
+// expander puts what they stand for in the place of references inside values: ${NAME}
+// is an environment variable, and one that is not set is a mistake unless it has a
+// default: ${NAME:-text}. ${secret:REF} is a secret. $${ is a plain ${.
 type expander struct {
 	env func(string) (string, bool)
-	p   *problems
+	// secret is what a reference stands for; before is what stands before it in the value.
+	secret func(n ast.Node, before, ref string) string
+	p      *problems
 }
 
+// secretMark begins a reference to a secret inside a value: ${secret:aws-ssm:/prod/db}.
+const secretMark = "secret:"
+
+// expand replaces every value below a node, once: what a reference gave is not looked
+// at again.
+func (x expander) expand(root ast.Node) {
+	ast.Walk(values(x.replace), root)
+}
+
+// values calls a function for each text of the file, and puts what it gives in its place.
+type values func(n ast.Node, text string) string
+
 // Visit implements [ast.Visitor].
-func (x expander) Visit(n ast.Node) ast.Visitor {
+func (f values) Visit(n ast.Node) ast.Visitor {
 	switch s := n.(type) {
 	case *ast.StringNode:
-		s.Value = x.replace(s, s.Value)
+		s.Value = f(s, s.Value)
 		s.Token.Value = s.Value
 	case *ast.LiteralNode:
-		s.Value.Value = x.replace(s, s.Value.Value)
+		s.Value.Value = f(s, s.Value.Value)
 	}
-	return x
+	return f
 }
 
 func (x expander) replace(n ast.Node, s string) string {
@@ -50,6 +60,11 @@ func (x expander) replace(n ast.Node, s string) string {
 			b.WriteString("${" + rest)
 			return b.String()
 		}
+		s = after
+		if ref, ok := strings.CutPrefix(name, secretMark); ok {
+			b.WriteString(x.secret(n, b.String(), ref))
+			continue
+		}
 		name, fallback, hasFallback := strings.Cut(name, ":-")
 		v, set := x.env(name)
 		switch {
@@ -61,6 +76,5 @@ func (x expander) replace(n ast.Node, s string) string {
 			x.p.node(n, nil, "the environment variable %s is not set; set it, or give a default as ${%s:-…}", name, name)
 			b.WriteString("${" + name + "}")
 		}
-		s = after
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -16,19 +15,25 @@ import (
 
 	"github.com/skein-run/skein/internal/budget"
 	"github.com/skein-run/skein/internal/catalog"
+	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/secret"
 	"github.com/skein-run/skein/internal/tool"
 )
 
 // resolve reads secret references and makes relative paths absolute.
-func (c *Config) resolve(dir string, env func(string) (string, bool), p *problems) {
+func (c *Config) resolve(dir string, env func(string) (string, bool), s *secrets, p *problems) {
+	c.Clouds.GCP.Credentials = beside(dir, c.Clouds.GCP.Credentials)
+	s.source.Session = cloud.New(c.Clouds)
+	s.ahead(c.keyReferences())
+	p.hide = s.texts()
 	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
 		o := c.Providers[name]
 		missing := false
-		o.Secrets(func(place string, secret *string) {
+		o.Secrets(func(place string, key *string) {
 			f := field("providers", name)
 			for piece := range strings.SplitSeq(place, ".") {
 				if i, err := strconv.Atoi(piece); err == nil {
@@ -37,12 +42,15 @@ func (c *Config) resolve(dir string, env func(string) (string, bool), p *problem
 					f = f.key(piece)
 				}
 			}
-			text, why := secretOf(*secret, dir, env)
-			if why != "" {
-				p.add(f, "%s", why)
+			if !secret.Is(*key) {
+				return
+			}
+			text, err := s.value(*key)
+			if err != nil {
+				p.add(f, "%v", err)
 				missing = true
 			}
-			*secret = text
+			*key = text
 		})
 		o.CredentialsFile = beside(dir, o.CredentialsFile)
 		for i := range o.Credentials {
@@ -63,34 +71,24 @@ func (c *Config) resolve(dir string, env func(string) (string, bool), p *problem
 	}
 }
 
+// keyReferences are the providers' keys that are references to secrets.
+func (c *Config) keyReferences() (refs []string) {
+	for _, o := range c.Providers {
+		o.Secrets(func(_ string, key *string) {
+			if secret.Is(*key) {
+				refs = append(refs, *key)
+			}
+		})
+	}
+	return refs
+}
+
 // beside is a file that a configuration names, from its own folder.
 func beside(dir, path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path
 	}
 	return filepath.Join(dir, path)
-}
-
-// secretOf is what a reference to a secret stands for, or why there is nothing.
-func secretOf(ref, dir string, env func(string) (string, bool)) (secret, why string) {
-	if variable, ok := strings.CutPrefix(ref, "env:"); ok {
-		if secret, _ = env(variable); secret == "" {
-			return "", fmt.Sprintf("the environment variable %s is not set", variable)
-		}
-		return secret, ""
-	}
-	path, ok := strings.CutPrefix(ref, "file:")
-	if !ok {
-		return ref, ""
-	}
-	b, err := os.ReadFile(under(dir, path))
-	if err != nil {
-		return "", fmt.Sprintf("the secret cannot be read: %v", err)
-	}
-	if secret = strings.TrimSpace(string(b)); secret == "" {
-		why = fmt.Sprintf("the file %s is empty", under(dir, path))
-	}
-	return secret, why
 }
 
 func under(dir, path string) string {
@@ -146,6 +144,7 @@ func (c *Config) validate(p *problems) {
 		(region == "" || !slices.Contains([]string{"aws", "azure", "gcp"}, cloudName)) {
 		p.add(field("location"), "%q is no place; write cloud/region, such as aws/us-east-1, azure/westeurope or gcp/us-central1, or internet where Skein runs in none of them", c.Location)
 	}
+	c.Clouds.Mistakes(func(place, text string) { p.add(field("clouds").below(place), "%s", text) })
 	c.validateModels(p)
 	c.validateTools(p)
 	c.validateAgents(p)
@@ -317,6 +316,7 @@ func (c *Config) validateAgents(p *problems) {
 		notNegative(p, f.key("limits").key("steps"), int64(a.Limits.Steps))
 		notNegative(p, f.key("limits").key("time"), int64(a.Limits.Time))
 		notNegative(p, f.key("output_cap"), a.OutputCap)
+		a.Identity.Mistakes(func(place, text string) { p.add(f.key("identity").below(place), "%s", text) })
 		for i, t := range a.Tools {
 			if _, ok := c.Tools[t]; !ok && !tool.IsBuiltin(t) {
 				p.add(f.key("tools").index(i), "%q is none of the tools; there are: %s, and the built-in %s",

@@ -27,12 +27,17 @@ import (
 
 // Options say how the tour goes.
 type Options struct {
-	Exe  string        // this program
-	Dir  string        // what it leaves behind; made anew
-	Real bool          // a real model in place of the stand-in ones
-	Pace time.Duration // between chunks of the stand-in models' answers
-	Out  io.Writer
+	Exe   string        // this program
+	Dir   string        // what it leaves behind; made anew
+	Cloud string        // whose services: aws (the default), azure or gcp
+	Real  bool          // real models in place of the stand-in ones; where Cloud is named, its real services, too
+	Dry   bool          // say what a real tour would use and cost, and do nothing
+	Pace  time.Duration // between chunks of the stand-in models' answers
+	Out   io.Writer
 }
+
+// realCloud reports whether the tour is given in a real account.
+func (o *Options) realCloud() bool { return o.Real && o.Cloud != "" }
 
 // tour is one run of the demo.
 type tour struct {
@@ -60,9 +65,12 @@ var (
 
 // Run gives the tour. The error says what did not come out as promised.
 func Run(ctx context.Context, o Options) error {
-	p, err := newPlan(o.Real)
+	p, err := newPlan(o)
 	if err != nil {
 		return err
+	}
+	if o.Dry {
+		return newTour(o, p).dry()
 	}
 	return newTour(o, p).give(ctx)
 }
@@ -104,27 +112,20 @@ func (t *tour) stage(ctx context.Context) error {
 		return fmt.Errorf("find %s: %w", t.Dir, err)
 	}
 	t.Dir = relative(dir)
-	cloudDir := filepath.Join(dir, "fakecloud")
-	filings := filepath.Join(cloudDir, "filings")
-	if err := os.MkdirAll(cloudDir, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "fakecloud"), 0o755); err != nil {
 		return fmt.Errorf("make the demo's folder: %w", err)
-	}
-	if err := analyst.WriteFilings(filings); err != nil {
-		return err
 	}
 	if err := analyst.BuildHistory(filepath.Join(dir, "history.db")); err != nil {
 		return err
 	}
-	t.cloud, err = start("fakecloud", t.Exe, dir, t.cloudArgs("127.0.0.1:0")...)
-	if err != nil {
-		return err
+	address := ""
+	if !t.realCloud() {
+		if address, err = t.standIns(ctx, dir); err != nil {
+			return err
+		}
+		t.fake = &witness{address: address}
 	}
-	address := filepath.Join(cloudDir, "address")
-	if err := t.cloud.until(ctx, "give its address", soon, func() bool { return written(address) != "" }); err != nil {
-		return err
-	}
-	t.fake = &witness{address: written(address)}
-	conf, err := t.plan.config(t.fake.address)
+	conf, err := t.plan.config(address)
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,11 @@ func (t *tour) stage(ctx context.Context) error {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	t.say("Skein demo: the financial analyst, for %d companies at once\n", len(t.plan.companies))
-	t.say("  stand-in services  http://%s (process %d): two model providers, objects, table, topic", t.fake.address, t.cloud.pid())
+	if t.fake != nil {
+		t.say("  stand-in services  http://%s (process %d): two model providers, %s", address, t.cloud.pid(), t.plan.scene.services)
+	} else {
+		t.say("  services           %s, and its models: real ones", t.plan.scene.services)
+	}
 	t.say("  data, config       %s", t.Dir)
 	for _, line := range t.plan.words {
 		t.say("  %s", line)
@@ -140,18 +145,36 @@ func (t *tour) stage(ctx context.Context) error {
 	return t.startSkein(ctx)
 }
 
+// standIns starts the stand-in services, with the filings in their object store.
+func (t *tour) standIns(ctx context.Context, dir string) (address string, err error) {
+	cloudDir := filepath.Join(dir, "fakecloud")
+	if err := analyst.WriteFilings(filepath.Join(cloudDir, "filings")); err != nil {
+		return "", err
+	}
+	if t.cloud, err = start("fakecloud", t.Exe, dir, nil, t.cloudArgs("127.0.0.1:0")...); err != nil {
+		return "", err
+	}
+	file := filepath.Join(cloudDir, "address")
+	err = t.cloud.until(ctx, "give its address", soon, func() bool { return written(file) != "" })
+	return written(file), err
+}
+
 // cloudArgs is the command line of the stand-in services.
 func (t *tour) cloudArgs(listen string) []string {
 	dir := filepath.Join(t.Dir, "fakecloud")
-	return []string{
+	return append([]string{
 		"fakecloud", "--listen", listen, "--dir", dir,
-		"--objects", "filings=" + filepath.Join(dir, "filings"), "--pace", t.Pace.String(),
-	}
+		"--objects", t.plan.scene.bucket + "=" + filepath.Join(dir, "filings"), "--pace", t.Pace.String(),
+	}, t.plan.scene.resources...)
 }
 
 // startSkein starts the process under test and waits until it answers.
 func (t *tour) startSkein(ctx context.Context) error {
-	p, err := start("skein", t.Exe, t.Dir, "serve", "--listen", "127.0.0.1:0",
+	var env []string
+	if t.fake != nil {
+		env = t.plan.scene.environ(t.Real)
+	}
+	p, err := start("skein", t.Exe, t.Dir, env, "serve", "--listen", "127.0.0.1:0",
 		"--data", t.Dir, "--config", filepath.Join(t.Dir, "skein.yaml"))
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func aTour(t *testing.T, pace time.Duration, companies ...string) (*tour, *bytes
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newPlan(false)
+	p, err := newPlan(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,12 +107,12 @@ func (p *plan) chance(r *rand.Rand) {
 	p.faults = nil
 	for range 3 {
 		p.faults = append(p.faults, fakecloud.Fault{
-			Service: []string{"openai", "anthropic"}[r.IntN(2)],
+			Service: []string{p.scene.first, p.scene.second}[r.IntN(2)],
 			Kind:    one(fakecloud.CutOff, fakecloud.Refuse, fakecloud.Garbage, fakecloud.ErrorEvent, fakecloud.NoEnd, fakecloud.ServerFail, fakecloud.TooMany, fakecloud.FailAfter),
 			Match:   fakecloud.Match{After: r.IntN(8)}, Count: 1 + r.IntN(2), AfterChunks: r.IntN(6),
 		})
 	}
-	for _, service := range []string{"objects", "table", "notify"} {
+	for _, service := range []string{p.scene.store, p.scene.table, p.scene.topic} {
 		p.faults = append(p.faults, fakecloud.Fault{
 			Service: service, Kind: one(fakecloud.Refuse, fakecloud.CutOff, fakecloud.FailAfter, fakecloud.ServerFail, fakecloud.TooMany, fakecloud.Garbage),
 			Match: fakecloud.Match{After: r.IntN(2)}, Count: 1,
@@ -160,9 +160,9 @@ func TestTheJudgeFindsWhatIsWrong(t *testing.T) {
 		"a line costs more":                   {func(j *judgement) { j.bill.Lines[1].Cost = "0.5" }, "and the total says"},
 		"the total is another":                {func(j *judgement) { j.bill.Totals[0].Cost = "0.5" }, "and the total says"},
 		"there is no total":                   {func(j *judgement) { j.bill.Totals = nil }, "no total"},
-		"a finding was written twice":         {func(j *judgement) { j.log = append(j.log, done(j.log, "table")) }, "2 findings written"},
-		"a notice was sent twice":             {func(j *judgement) { j.log = append(j.log, done(j.log, "notify")) }, "2 notices sent"},
-		"nobody was notified":                 {func(j *judgement) { j.log = without(j.log, "notify") }, "0 notices sent, want one of each"},
+		"a finding was written twice":         {func(j *judgement) { j.log = append(j.log, done(j.log, "dynamodb")) }, "2 findings written"},
+		"a notice was sent twice":             {func(j *judgement) { j.log = append(j.log, done(j.log, "sns")) }, "2 notices sent"},
+		"nobody was notified":                 {func(j *judgement) { j.log = without(j.log, "sns") }, "0 notices sent, want one of each"},
 		"the finding is wrong":                {func(j *judgement) { j.findings["Apple"]["verdict"] = "weak" }, "the finding of Apple"},
 		"the finding is missing":              {func(j *judgement) { j.findings["Apple"] = nil }, "the finding of Apple"},
 		"a run failed":                        {func(j *judgement) { j.run(apple).Status = agent.Failed }, "ended failed"},
@@ -301,7 +301,7 @@ func TestARealModelIsTakenFromTheEnvironment(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		for _, want := range append(c.want, "fake://127.0.0.1:1/filings") {
+		for _, want := range append(c.want, "http://127.0.0.1:1/cloud/aws") {
 			if !strings.Contains(string(conf), want) {
 				t.Errorf("%s: the configuration lacks %q:\n%s", name, want, conf)
 			}

@@ -11,6 +11,7 @@ import (
 	analyst "github.com/skein-run/skein/examples/analyst"
 	"github.com/skein-run/skein/internal/agent"
 	"github.com/skein-run/skein/internal/api"
+	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/fakecloud"
 	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/money"
@@ -44,6 +45,7 @@ func (t *tour) judge(j *judgement) error {
 	if !t.Real {
 		t.quantities(j)
 	}
+	t.share(j)
 	return t.end(j)
 }
 
@@ -53,17 +55,19 @@ func (t *tour) evidence(ctx context.Context) (*judgement, error) {
 	defer c.Close()
 	j := &judgement{findings: map[string]finding{}}
 	var err error
-	if j.usage, err = t.fake.usage(ctx); err != nil {
-		return nil, err
-	}
-	if j.log, err = t.fake.log(ctx); err != nil {
-		return nil, err
-	}
-	if j.bill, err = c.Bill(ctx, api.BillQuery{}); err != nil {
-		return nil, err
-	}
-	if j.unsure, err = t.confirm(ctx, c, j.bill, j.usage); err != nil {
-		return nil, err
+	if t.fake != nil {
+		if j.usage, err = t.fake.usage(ctx); err != nil {
+			return nil, err
+		}
+		if j.log, err = t.fake.log(ctx); err != nil {
+			return nil, err
+		}
+		if j.bill, err = c.Bill(ctx, api.BillQuery{}); err != nil {
+			return nil, err
+		}
+		if j.unsure, err = t.confirm(ctx, c, j.bill, j.usage); err != nil {
+			return nil, err
+		}
 	}
 	if j.bill, err = c.Bill(ctx, api.BillQuery{}); err != nil {
 		return nil, err
@@ -74,8 +78,8 @@ func (t *tour) evidence(ctx context.Context) (*judgement, error) {
 			return nil, err
 		}
 		j.runs = append(j.runs, run)
-		if j.findings[t.names[id]], err = t.fake.finding(ctx, t.names[id]); err != nil {
-			return nil, err
+		if j.findings[t.names[id]], err = t.plan.scene.read(ctx, t.session(), t.fake != nil, t.names[id]); err != nil {
+			return nil, fmt.Errorf("read the finding of %s: %w", t.names[id], err)
 		}
 	}
 	return j, nil
@@ -133,12 +137,12 @@ func (t *tour) outcomes(j *judgement) {
 		ln := &j.log[i]
 		company := t.companyOf(ln.Command)
 		switch {
-		case ln.Service == "table" && ln.Op == "put":
+		case t.plan.scene.wrote(ln):
 			asked[company]++
 			if ln.Done {
 				puts[company]++
 			}
-		case ln.Service == "notify":
+		case t.plan.scene.told(ln):
 			notices[company]++
 			if ln.Done {
 				sent[company]++
@@ -159,8 +163,11 @@ func (t *tour) outcomes(j *judgement) {
 				check = "WRONG: " + err.Error()
 			}
 		}
-		t.say("%-10s  %-8s %-9s %-18s %-20s %s", company, run.Status, verdict,
-			fmt.Sprintf("%d (%d)", puts[company], asked[company]), fmt.Sprintf("%d (%d)", sent[company], notices[company]), check+note)
+		written, notified := fmt.Sprintf("%d (%d)", puts[company], asked[company]), fmt.Sprintf("%d (%d)", sent[company], notices[company])
+		if t.fake == nil {
+			written, notified = "see the table", "see the topic"
+		}
+		t.say("%-10s  %-8s %-9s %-18s %-20s %s", company, run.Status, verdict, written, notified, check+note)
 		if puts[company] > 1 || sent[company] > 1 {
 			j.wrong("%s: %s written and %s sent, want one of each at most", company, count(puts[company], "finding"), count(sent[company], "notice"))
 		}
@@ -180,6 +187,27 @@ func (t *tour) outcomes(j *judgement) {
 	}
 	if t.Real && !slices.ContainsFunc(j.runs, func(r *show.Whole) bool { return r.Status == agent.Done }) {
 		j.wrong("no run came to its end; the first one %s: %s", j.runs[0].Status, j.runs[0].Reason)
+	}
+}
+
+// session reaches the services as their vendor's own clients do.
+func (t *tour) session() *cloud.Session {
+	if t.fake == nil {
+		return t.plan.scene.session("")
+	}
+	return t.plan.scene.session(t.fake.address)
+}
+
+// share says how much of the bill is not for tokens.
+func (t *tour) share(j *judgement) {
+	sums := map[price.Category]money.Amount{}
+	var total money.Amount
+	for i := range j.bill.Lines {
+		l := &j.bill.Lines[i]
+		sums[l.Category], total = sums[l.Category].Add(l.Amount()), total.Add(l.Amount())
+	}
+	if rest := total.Sub(sums[price.Models]); total.Sign() > 0 && rest.Sign() >= 0 {
+		t.say("\nOf %s, %s are not tokens: %s.", total, rest, show.Share(rest, total))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 
 // plan is what a tour shows.
 type plan struct {
-	real      bool
+	real      bool // real models
+	scene     *scene
 	companies []string
 	model     []byte // the providers and models sections, for a real model
 	words     []string
@@ -27,24 +29,38 @@ type plan struct {
 
 // newPlan takes the companies of the example, and with real the model that the
 // environment gives access to.
-func newPlan(real bool) (*plan, error) {
-	budget := money.New(7, -2, money.USD) // too little for the second provider's last answers
-	p := &plan{real: real, companies: analyst.Companies(), budget: &budget}
-	if real {
+func newPlan(o Options) (*plan, error) {
+	sc, err := sceneOf(o.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	budget, err := money.Parse(sc.poor, money.USD) // too little for the second provider's last answers
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{real: o.Real, scene: sc, companies: analyst.Companies(), budget: &budget}
+	if o.realCloud() {
+		*p.budget = money.New(1, -2, money.USD)
+		p.words = []string{"what goes wrong    Skein is killed with SIGKILL; " + poor + "'s budget is small"}
+		// Nobody but Skein sees here how far the runs are.
+		p.kills = []moment{func(a *activity) bool { return a.steps >= 2*len(p.companies) }}
+		return p, nil
+	}
+	if p.real {
 		*p.budget = money.New(1, -2, money.USD)
 		// A real model's answers are not the stand-in's to see.
 		p.kills = []moment{func(a *activity) bool { return a.findings >= 2 }}
 		return p, p.realModel(os.LookupEnv)
 	}
 	p.words = []string{
-		"models             gpt-5.1 (OpenAI format, \"azure\"), then claude-sonnet-4-5 (Anthropic format, \"aws\"): stand-ins",
+		"models             " + sc.models,
 		"what goes wrong    the first provider dies in mid-answer; Skein is killed with SIGKILL; " + poor + "'s budget is too small",
 	}
 	p.faults = []fakecloud.Fault{
 		// Three answers of the first provider end in the middle, and then it refuses all
 		// connections: an outage as it looks from outside.
-		{Service: "openai", Kind: fakecloud.CutOff, Match: fakecloud.Match{After: 14}, Count: 3, AfterChunks: 6},
-		{Service: "openai", Kind: fakecloud.Refuse, Match: fakecloud.Match{After: 17}},
+		{Service: sc.first, Kind: fakecloud.CutOff, Match: fakecloud.Match{After: 14}, Count: 3, AfterChunks: 6},
+		{Service: sc.first, Kind: fakecloud.Refuse, Match: fakecloud.Match{After: 17}},
 	}
 	// A kill hurts most when something was written and answers are in mid-stream.
 	p.kills = []moment{func(a *activity) bool { return a.findings >= 2 && a.answering >= 2 }}
@@ -105,15 +121,28 @@ func unknownPrice(model string) (bool, error) {
 	return !known, nil
 }
 
-// config is the example's configuration, for these stand-ins.
+// config is the example's configuration for the scene: with the stand-ins at an
+// address, or, where there is none, with what the environment names.
 func (p *plan) config(address string) ([]byte, error) {
-	src, err := analyst.Config("skein.yaml")
+	src, err := analyst.Config(p.scene.name + ".yaml")
 	if err != nil {
 		return nil, err
 	}
-	conf := string(src)
-	conf = strings.ReplaceAll(conf, "${FAKECLOUD:-127.0.0.1:7900}", address)
-	conf = strings.ReplaceAll(conf, "${HISTORY:-history.db}", "history.db")
+	conf := analyst.Second(string(src), address != "" || p.scene.reaches(p.scene.second))
+	if address == "" {
+		return []byte(conf), nil
+	}
+	for name, value := range p.scene.values(address) {
+		conf = variable(name).ReplaceAllLiteralString(conf, value)
+	}
+	// A stand-in's address is none of the cloud's own: no credential of the environment
+	// goes there, and nobody could tell whose prices hold.
+	for kind, where := range map[string]string{"bedrock": "aws", "azure": "azure", "vertex": "gcp"} {
+		conf = strings.Replace(conf, "    kind: "+kind+"\n", "    kind: "+kind+"\n    key: stand-in\n    cloud: "+where+"\n    request_id_header: X-Client-Request-Id\n", 1)
+	}
+	// What else is a variable has the example's own value: the tour must not depend on
+	// what somebody has in the environment.
+	conf = otherwise.ReplaceAllString(conf, "$1")
 	if p.real {
 		from, to := strings.Index(conf, "\nproviders:"), strings.Index(conf, "\ntools:")
 		if from < 0 || to < from {
@@ -123,3 +152,11 @@ func (p *plan) config(address string) ([]byte, error) {
 	}
 	return []byte(conf), nil
 }
+
+// variable finds a variable of a configuration, with a default or without.
+func variable(name string) *regexp.Regexp {
+	return regexp.MustCompile(`\$\{` + regexp.QuoteMeta(name) + `(:-[^}]*)?\}`)
+}
+
+// otherwise finds the variables that have a default.
+var otherwise = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`)

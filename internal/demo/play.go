@@ -10,16 +10,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skein-run/skein/internal/agent"
 	"github.com/skein-run/skein/internal/api"
 	"github.com/skein-run/skein/internal/auth"
 	"github.com/skein-run/skein/internal/dispatch"
+	"github.com/skein-run/skein/internal/fakecloud"
 	"github.com/skein-run/skein/internal/node"
 	"github.com/skein-run/skein/internal/show"
 )
 
 // play runs the analysts to their end, with what goes wrong.
 func (t *tour) play(ctx context.Context) error {
-	for _, f := range t.plan.faults {
+	for _, f := range t.plan.faults { // of stand-ins only
 		if err := t.fake.order(ctx, f); err != nil {
 			return err
 		}
@@ -88,7 +90,7 @@ func (t *tour) kill(ctx context.Context, at moment) (words string, err error) {
 	var busy activity
 	hit := false
 	if perr := poll(ctx, func() bool {
-		if err = t.fake.follow(ctx, &busy); err != nil {
+		if err = t.look(ctx, c, &busy); err != nil {
 			return true
 		}
 		hit = at(&busy)
@@ -103,8 +105,26 @@ func (t *tour) kill(ctx context.Context, at moment) (words string, err error) {
 	if err := t.skein.kill(); err != nil {
 		return "", err
 	}
+	if t.fake == nil {
+		return fmt.Sprintf("== SIGKILL at %.2fs: process %d is gone, after %s ==", time.Since(t.begun).Seconds(), t.skein.pid(), count(busy.steps, "step")), nil
+	}
 	return fmt.Sprintf("== SIGKILL at %.2fs: process %d is gone, with %s in mid-stream, %s written and %s sent ==",
 		time.Since(t.begun).Seconds(), t.skein.pid(), count(busy.answering, "model answer"), count(busy.findings, "finding"), count(busy.notices, "notice")), nil
+}
+
+// look sees how far things are: in the stand-ins' log or, where there is none, in what
+// Skein says.
+func (t *tour) look(ctx context.Context, c *api.Client, a *activity) error {
+	if t.fake != nil {
+		return t.fake.follow(ctx, t.plan.scene, a)
+	}
+	a.asked++
+	a.steps = 0
+	runs, err := c.Runs(ctx, api.RunQuery{Limit: 1000})
+	for i := range runs {
+		a.steps += runs[i].Steps
+	}
+	return err
 }
 
 // leftovers tells what a killed process had committed and nobody had heard of.
@@ -127,7 +147,36 @@ func (t *tour) leftovers(ctx context.Context, tell *teller) error {
 func (t *tour) untilEnded(ctx context.Context) error {
 	c := t.client()
 	defer c.Close()
-	return t.skein.until(ctx, "end all runs", longest, func() bool { return ended(ctx, c, t.ids) })
+	return t.skein.until(ctx, "end all runs", longest, func() bool { return ended(ctx, c, t.ids) || t.answer(ctx, c) })
+}
+
+// answer looks for effects in doubt, and does what a person would: it looks at the
+// service whether the thing has happened, and says so. It reports false: the runs go on.
+func (t *tour) answer(ctx context.Context, c *api.Client) bool {
+	runs, err := c.Runs(ctx, api.RunQuery{Status: agent.InDoubt, Limit: 1000})
+	if err != nil || t.fake == nil {
+		return false // the process may be gone, which somebody else sees
+	}
+	for i := range runs {
+		run, err := c.Run(ctx, runs[i].ID)
+		if err != nil {
+			continue
+		}
+		log, err := t.fake.log(ctx)
+		if err != nil {
+			continue
+		}
+		for _, d := range run.Doubts {
+			said := "not-done"
+			if slices.ContainsFunc(log, func(ln fakecloud.Line) bool { return ln.Effect == d.Effect && ln.Done }) {
+				said = "done"
+			}
+			if _, err := c.ResolveEffect(ctx, run.ID, d.Effect, api.Answer{Answer: said}); err == nil {
+				t.say("%-10s          in doubt: %s; the topic's own log says %s, and so somebody says\n%-10s          skein resolve %s %s %s", t.names[run.ID], d.Tool, said, "", run.ID, d.Effect, said)
+			}
+		}
+	}
+	return false
 }
 
 // longest is more than the time that a run may take.

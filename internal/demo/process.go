@@ -18,14 +18,15 @@ type process struct {
 	done chan error
 }
 
-// start runs this program with other arguments; what it says goes to a file.
-func start(name, exe, dir string, args ...string) (*process, error) {
+// start runs this program with other arguments and, where env is not nil, another
+// environment; what it says goes to a file.
+func start(name, exe, dir string, env []string, args ...string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	cmd := exec.Command(exe, args...)
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout, cmd.Stderr, cmd.Env = log, log, env
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), log.Close())

@@ -28,7 +28,7 @@ func (t *tour) timelines(j *judgement) {
 
 // billTables prints the bill by cloud, service and meter, and then by run and service.
 func (t *tour) billTables(j *judgement) {
-	t.say("\n== the bill: %d lines, priced as if the objects were in S3, the table in DynamoDB and the topic in SNS ==\n", len(j.bill.Lines))
+	t.say("\n== the bill: %d lines ==\n", len(j.bill.Lines))
 	bill := ledger.Bill{Lines: j.bill.Lines, Totals: j.bill.Totals}
 	var b strings.Builder
 	if err := bill.WriteTable(&b, "cloud", "service", "meter"); err != nil {

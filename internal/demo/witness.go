@@ -35,27 +35,6 @@ func (w *witness) usage(ctx context.Context) ([]fakecloud.Consumed, error) {
 	return lines[fakecloud.Consumed](w.ask(ctx, http.MethodGet, "/usage", nil))
 }
 
-// finding is what the table holds for a company.
-type finding = map[string]any
-
-// finding reads a company's finding from the table; nil where there is none.
-func (w *witness) finding(ctx context.Context, company string) (finding, error) {
-	body, err := w.ask(ctx, http.MethodGet, "/tables/findings/items/"+company, nil)
-	if err != nil {
-		return nil, err
-	}
-	var item struct {
-		Item finding `json:"item"`
-	}
-	if body == nil {
-		return nil, nil
-	}
-	if err := json.Unmarshal(body, &item); err != nil {
-		return nil, fmt.Errorf("read the finding of %s: %w", company, err)
-	}
-	return item.Item, nil
-}
-
 // ask sends one request; a 404 is a nil body.
 func (w *witness) ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+w.address+path, bytes.NewReader(body))
@@ -100,6 +79,7 @@ func lines[T any](body []byte, err error) ([]T, error) {
 // activity is what is going on, as far as the log was read.
 type activity struct {
 	answering, findings, notices int
+	steps                        int // where nobody but Skein sees what goes on
 
 	lines int // of the log
 	asked int // how often it was read
@@ -109,7 +89,7 @@ type activity struct {
 type moment func(*activity) bool
 
 // follow reads what the log has had since the last time.
-func (w *witness) follow(ctx context.Context, a *activity) error {
+func (w *witness) follow(ctx context.Context, sc *scene, a *activity) error {
 	log, err := lines[fakecloud.Line](w.ask(ctx, http.MethodGet, fmt.Sprintf("/log?after=%d", a.lines), nil))
 	if err != nil {
 		return err
@@ -122,9 +102,9 @@ func (w *witness) follow(ctx context.Context, a *activity) error {
 			a.answering++
 		case ln.Event == "end":
 			a.answering--
-		case ln.Service == "table" && ln.Op == "put" && ln.Done:
+		case sc.wrote(ln) && ln.Done:
 			a.findings++
-		case ln.Service == "notify" && ln.Done:
+		case sc.told(ln) && ln.Done:
 			a.notices++
 		}
 	}

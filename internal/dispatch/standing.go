@@ -30,7 +30,7 @@ func (r *run) choose(c *call.Command) call.Event {
 		return call.Event{Kind: call.Chosen, Err: errRetries}
 	}
 	r.judge(&req, now)
-	if r.m.strip && len(req.Bindings) > 0 && r.bound() {
+	if r.strips() && len(req.Bindings) > 0 && r.bound() {
 		r.strip, req.Bindings = true, nil
 		r.candidates, r.choices = r.candidates[:0], r.choices[:0]
 		r.judge(&req, now)

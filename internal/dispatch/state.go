@@ -66,15 +66,25 @@ func (r *run) sealAs(id string) string {
 	return r.c.Seals.Seal(r.at.dep.name, id)
 }
 
+// strips reports whether reasoning may be taken out of the request where no deployment
+// of its maker can serve it: where the model says so, and for a run of an agent, which
+// is to go on when a cloud is down and has nobody who would miss it.
+func (r *run) strips() bool { return r.m.strip || r.unseen() }
+
 // bound reports whether nothing but the maker of its reasoning keeps the request
-// from some deployment that could otherwise take it.
+// from some deployment that could otherwise take it. One that failed repeatedly is not
+// waited for: it may be down for hours.
 func (r *run) bound() bool {
 	found := false
 	for i := range r.choices {
-		if r.choices[i].Taken || !r.choices[i].Until.IsZero() || r.choices[i].Reason == route.AtCapacity {
+		ch := &r.choices[i]
+		if ch.Reason == route.Resting {
+			continue
+		}
+		if ch.Taken || !ch.Until.IsZero() || ch.Reason == route.AtCapacity {
 			return false
 		}
-		found = found || r.choices[i].Reason == route.OtherState
+		found = found || ch.Reason == route.OtherState
 	}
 	return found
 }
@@ -87,7 +97,7 @@ func (r *run) request(t *wire.Target) ([]byte, []wire.Loss, error) {
 	known := func(m llm.Maker) bool { return understands(dep, []llm.Maker{m}) }
 	if !r.strip || !ok || understands(dep, r.facts.Bindings) {
 		body, losses, err := r.c.Source.Body(t)
-		if !ok || !r.m.strip || len(r.facts.Bindings) == 0 || !isLossy(err) {
+		if !ok || !r.strips() || len(r.facts.Bindings) == 0 || !isLossy(err) {
 			return body, losses, err
 		}
 		// Nobody knows what stands there, but the format that it speaks has no place for

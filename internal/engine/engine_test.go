@@ -37,6 +37,7 @@ type world struct {
 	calls  int
 	mu     sync.Mutex
 	ids    int
+	run    string // that asked last
 }
 
 // life is one process's life in a world.
@@ -63,9 +64,13 @@ func (w *world) start() *life {
 	if _, err := ledger.Recover(w.t.Context(), st, time.Now()); err != nil {
 		w.t.Fatal(err)
 	}
+	results, err := tool.Open(tool.Results, tool.Spec{}, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	a, err := engine.NewAgent("clerk", engine.AgentOptions{
 		Model: "m", Goal: "Do it for {{.who}}.", Tools: []string{"svc"}, Limits: engine.LimitOptions{Budget: "1 USD", Steps: 20},
-	}, map[string]tool.Tool{"svc": w.tool})
+	}, map[string]tool.Tool{"svc": w.tool, tool.Results: results})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -139,6 +144,7 @@ func (w *world) Do(ctx context.Context, c dispatch.Call) (*dispatch.CallRecord, 
 	}
 	w.mu.Lock()
 	w.calls++
+	w.run = c.Cause.Run
 	w.mu.Unlock()
 	now := time.Now()
 	e := &ledger.Entry{ID: c.ID + "/1", Kind: ledger.Attempt, Cause: c.Cause, ConsumedFrom: now, ConsumedTo: now, BookedAt: now, Outcome: "ok"}
@@ -153,12 +159,15 @@ func (w *world) Do(ctx context.Context, c dispatch.Call) (*dispatch.CallRecord, 
 
 // service is a tool with a memory of what it was asked to do.
 type service struct {
-	class agent.Class
-	mu    sync.Mutex
-	done  map[string]int // command → times done
-	calls []tool.Call
-	hang  chan struct{} // when set, the first execution is done and never answers
-	fail  error
+	class     agent.Class
+	remembers time.Duration
+	resend    bool
+	whole     []byte // the whole result, of which the beginning is shown
+	mu        sync.Mutex
+	done      map[string]int // command → times done
+	calls     []tool.Call
+	hang      chan struct{} // when set, the first execution is done and never answers
+	fail      error
 }
 
 func (s *service) Resource() tool.Resource {
@@ -168,7 +177,7 @@ func (s *service) Check(context.Context) error { return nil }
 func (s *service) Close() error                { return nil }
 func (s *service) Operations() []tool.Operation {
 	return []tool.Operation{{
-		Name: "svc_send", Description: "Send.", Class: s.class, Timeout: time.Minute, MaxResult: 1000,
+		Name: "svc_send", Description: "Send.", Class: s.class, For: s.remembers, Resend: s.resend, Rest: s.whole != nil, Timeout: time.Minute, MaxResult: 1000,
 		Schema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false}`),
 		Bound:  []price.Reading{{Meter: price.MeterPublishes, Quantity: 1, Source: price.Counted}},
 	}}
@@ -192,6 +201,9 @@ func (s *service) Do(ctx context.Context, c tool.Call) (tool.Result, error) {
 	}
 	if fail != nil {
 		return tool.Result{}, fail
+	}
+	if s.whole != nil {
+		return tool.Result{Content: s.whole[:100:100], Whole: s.whole}, nil
 	}
 	return tool.Result{Content: []byte("sent"), Repeat: again && s.class == agent.Keyed}, nil
 }

@@ -11,11 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/skein-run/skein/internal/fakecloud/standin"
 )
 
 const usageText = `fakecloud stands in for model providers, an object store, a table and a topic.
 
-Usage: fakecloud [--listen ADDR] [--dir DIR] [--objects [BUCKET=]DIR]... [--require-key KEY] [--pace DURATION]
+Usage: fakecloud [--listen ADDR] [--dir DIR] [--objects [BUCKET=]DIR]... [--table NAME=KEY[,SORT]]...
+                 [--topic NAME]... [--queue NAME]... [--require-key KEY] [--pace DURATION]
 
 It prints its address and serves until it is interrupted. In --dir it appends
 log.jsonl, one line for each thing it served, and writes its address to "address".
@@ -28,6 +31,9 @@ Base addresses for clients, of models and of services:
   Bedrock        /bedrock                            converse, invoke (Claude, Titan and Cohere embeddings), token counts
   Gemini API     /gemini                             v1beta: generate, count, embed
   Vertex AI      /vertex                             v1, v1beta1: Gemini, and Claude by rawPredict
+  AWS            /cloud/aws                          S3, DynamoDB, SNS, SQS, Lambda, STS, Secrets Manager, SSM, Athena
+  Azure          /cloud/azure                        Blob, Cosmos DB, Tables, Queues, Service Bus, Event Grid, Functions, Key Vault
+  Google Cloud   /cloud/gcp                          Cloud Storage, Firestore, Pub/Sub, BigQuery, Secret Manager, Cloud Run
   services       /objects /tables /topics            an object store, a table, a topic
   the test's     /faults /log /usage /healthz
 
@@ -56,6 +62,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	fl.StringVar(&o.RequireKey, "require-key", "", "the one API key that the providers accept; without it any")
 	fl.DurationVar(&o.Pace, "pace", 0, "pause between chunks of a streamed answer, such as 10ms")
 	o.Buckets = map[string]fs.FS{}
+	o.Resources = standin.Resources{Buckets: o.Buckets, Tables: map[string]standin.Table{}}
 	fl.Func("objects", "a bucket's content, as BUCKET=DIR, or DIR for a bucket of the folder's name; may be repeated", func(v string) error {
 		bucket, dir, named := strings.Cut(v, "=")
 		if !named {
@@ -67,6 +74,22 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 			return fmt.Errorf("%s is not a folder", dir)
 		}
 		o.Buckets[bucket] = os.DirFS(dir)
+		return nil
+	})
+	fl.Func("table", "a table that is there at every cloud, as NAME=PARTITION_KEY[,SORT_KEY]; may be repeated", func(v string) error {
+		name, keys, ok := strings.Cut(v, "=")
+		if partition, sort, _ := strings.Cut(keys, ","); ok && name != "" && partition != "" {
+			o.Resources.Tables[name] = standin.Table{PartitionKey: partition, SortKey: sort}
+			return nil
+		}
+		return fmt.Errorf("%q is not NAME=PARTITION_KEY", v)
+	})
+	fl.Func("topic", "a topic that is there at every cloud; ending in .fifo, or with ?dedup=10m, it remembers what was sent; may be repeated", func(v string) error {
+		o.Resources.Topics = append(o.Resources.Topics, v)
+		return nil
+	})
+	fl.Func("queue", "a queue that is there at every cloud, as a topic; may be repeated", func(v string) error {
+		o.Resources.Queues = append(o.Resources.Queues, v)
 		return nil
 	})
 	fl.Usage = func() {

@@ -141,7 +141,9 @@ func send(w http.ResponseWriter, status int, header map[string]string, body []by
 	for k, v := range header {
 		w.Header().Set(k, v)
 	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	if w.Header().Get("Content-Length") == "" { // the answer to HEAD says how long another would be
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client may be gone; the log has what was done
 }

@@ -81,6 +81,7 @@ var dimensions = map[Dimension]func(*Line) string{
 	"agent":      func(l *Line) string { return l.Agent },
 	"cloud":      func(l *Line) string { return l.Cloud },
 	"service":    func(l *Line) string { return l.Service },
+	"category":   func(l *Line) string { return string(l.Category) },
 	"region":     func(l *Line) string { return l.Region },
 	"sku":        func(l *Line) string { return l.SKU },
 	"meter":      func(l *Line) string { return string(l.Meter) },

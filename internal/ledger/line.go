@@ -16,20 +16,21 @@ import (
 // Line is one charge of a bill: quantity × unit price = cost. Its numbers are
 // exact decimals.
 type Line struct {
-	ID        string       `json:"id"` // of the entry, with # and its place there
-	Time      time.Time    `json:"time"`
-	Cloud     string       `json:"cloud"`
-	Service   string       `json:"service"`
-	Region    string       `json:"region,omitempty"`
-	SKU       string       `json:"sku"`
-	Meter     price.Meter  `json:"meter"`
-	Quantity  string       `json:"quantity"`
-	Unit      string       `json:"unit"`
-	UnitPrice string       `json:"unit_price"` // see [UnitPrice]; empty where no price is known
-	Cost      string       `json:"cost"`
-	Currency  string       `json:"currency"`
-	Source    price.Source `json:"source"`
-	Marks     []price.Mark `json:"marks"` // never null
+	ID        string         `json:"id"` // of the entry, with # and its place there
+	Time      time.Time      `json:"time"`
+	Cloud     string         `json:"cloud"`
+	Service   string         `json:"service"`
+	Category  price.Category `json:"category"` // the part of the bill, as FOCUS calls it
+	Region    string         `json:"region,omitempty"`
+	SKU       string         `json:"sku"`
+	Meter     price.Meter    `json:"meter"`
+	Quantity  string         `json:"quantity"`
+	Unit      string         `json:"unit"`
+	UnitPrice string         `json:"unit_price"` // see [UnitPrice]; empty where no price is known
+	Cost      string         `json:"cost"`
+	Currency  string         `json:"currency"`
+	Source    price.Source   `json:"source"`
+	Marks     []price.Mark   `json:"marks"` // never null
 
 	Kind       EntryKind         `json:"kind"`
 	Outcome    string            `json:"outcome"`
@@ -91,7 +92,7 @@ func (e *Entry) Line(i int) Line {
 		ID:   e.ID + "#" + strconv.Itoa(i+1),
 		Time: e.ConsumedFrom.UTC(),
 
-		Cloud: e.Cloud, Service: e.Service, Region: e.Region, SKU: c.SKU, Meter: c.Meter,
+		Cloud: e.Cloud, Service: e.Service, Category: c.Meter.Category(), Region: e.Region, SKU: c.SKU, Meter: c.Meter,
 		Quantity: strconv.FormatInt(c.Quantity, 10), Unit: c.Unit,
 		UnitPrice: UnitPrice(c), Cost: c.Cost.Decimal(), Currency: cur.String(),
 		Source: c.Source, Marks: e.marks(c),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/skein-run/skein/internal/agent"
 	"github.com/skein-run/skein/internal/catalog"
+	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/config"
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/engine"
@@ -35,7 +36,7 @@ type Report struct {
 
 // CheckedItem is one thing that was tried.
 type CheckedItem struct {
-	Kind  string             `json:"kind"` // provider, deployment, tool, agent
+	Kind  string             `json:"kind"` // provider, deployment, tool, agent, identity
 	Name  string             `json:"name"`
 	OK    bool               `json:"ok"`
 	Note  string             `json:"note,omitempty"`
@@ -73,7 +74,8 @@ func Check(ctx context.Context, c *config.Config, o CheckOptions) (*Report, erro
 	if err := r.deployments(c, infos); err != nil {
 		return nil, err
 	}
-	tools := r.tools(ctx, c, o)
+	process := session(c)
+	tools := r.tools(ctx, c, o, process)
 	defer func() {
 		for _, t := range tools {
 			logged(o.Log, "close a tool", t.Close())
@@ -84,6 +86,9 @@ func Check(ctx context.Context, c *config.Config, o CheckOptions) (*Report, erro
 		item, err := checkAgent(name, c.Agents[name], tools)
 		errs = append(errs, err)
 		r.Items = append(r.Items, item)
+		if hasIdentity(c, name) {
+			r.identity(ctx, c, o, name, process, tools)
+		}
 	}
 	return r, c.Locate(errors.Join(errs...))
 }
@@ -109,11 +114,11 @@ func (r *Report) providers(ctx context.Context, c *config.Config, o CheckOptions
 }
 
 // tools tries every tool of the configuration, and gives back those that are open.
-func (r *Report) tools(ctx context.Context, c *config.Config, o CheckOptions) map[string]tool.Tool {
+func (r *Report) tools(ctx context.Context, c *config.Config, o CheckOptions, process *cloud.Session) map[string]tool.Tool {
 	opened := map[string]tool.Tool{}
 	var tries []func() CheckedItem
 	for _, name := range toolNames(c) {
-		t, err := tool.Open(name, c.Tools[name], session(c))
+		t, err := tool.Open(name, c.Tools[name], process)
 		if err != nil {
 			item := CheckedItem{Kind: "tool", Name: name, Error: c.Locate(err).Error()}
 			tries = append(tries, func() CheckedItem { return item })

@@ -61,6 +61,8 @@ type Node struct {
 	sealer   *auth.Sealer
 	budgets  *budgets
 	tools    map[string]tool.Tool
+	session  *cloud.Session // as whom the process itself reaches the clouds
+	triggers []*engine.Trigger
 	metrics  *telemetry.Metrics
 	health   *telemetry.Health
 	server   *gateway.Server
@@ -117,6 +119,9 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openEngine(cards); err != nil {
 		return n.o.Config.Locate(err)
 	}
+	if err := n.openTriggers(); err != nil {
+		return n.o.Config.Locate(err)
+	}
 	n.openService(cards)
 	return n.openServer()
 }
@@ -169,7 +174,8 @@ func noteConfig(ctx context.Context, st *store.Store, c *config.Config) error {
 }
 
 func (n *Node) openTools() error {
-	ts, err := OpenTools(n.o.Config)
+	n.session = session(n.o.Config)
+	ts, err := openTools(n.o.Config, n.session)
 	n.tools = ts
 	n.later(func() {
 		for _, t := range ts {
@@ -182,12 +188,12 @@ func (n *Node) openTools() error {
 // session is the process's own identity at the clouds.
 func session(c *config.Config) *cloud.Session { return cloud.New(c.Clouds) }
 
-// OpenTools opens every tool of a configuration, and the built-in ones.
-func OpenTools(c *config.Config) (map[string]tool.Tool, error) {
+// openTools opens every tool of a configuration, and the built-in ones, as the process.
+func openTools(c *config.Config, process *cloud.Session) (map[string]tool.Tool, error) {
 	ts := map[string]tool.Tool{}
 	var errs []error
 	for _, name := range toolNames(c) {
-		t, err := tool.Open(name, c.Tools[name], session(c))
+		t, err := tool.Open(name, c.Tools[name], process)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -272,11 +278,17 @@ func (n *Node) openEngine(cards *cards) error {
 	agents := map[string]*engine.Agent{}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(n.o.Config.Agents)) {
-		a, err := engine.NewAgent(name, n.o.Config.Agents[name], n.tools)
+		tools, err := n.toolsOf(name)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
+		a, err := engine.NewAgent(name, n.o.Config.Agents[name], tools)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, cards.bounds(a, time.Now())...)
 		agents[name] = a
 	}
 	if len(errs) > 0 {
@@ -329,7 +341,10 @@ func (n *Node) Serve(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
+	heard := n.listen(ctx)
 	err := n.server.Serve(ctx)
+	cancel(nil)
+	heard()
 	if cause := context.Cause(ctx); errors.Is(cause, engine.ErrHalted) {
 		err = errors.Join(cause, err)
 	}

@@ -149,10 +149,10 @@ func (c *Card) sku(m Meter) string {
 }
 
 // Tier is a service tier as cards name it: what providers call default, standard
-// or auto is "".
+// or auto is "", and so is Vertex AI's traffic on demand.
 func Tier(s string) string {
 	switch s {
-	case "default", "standard", "auto":
+	case "default", "standard", "auto", "on_demand", "ON_DEMAND":
 		return ""
 	}
 	return s

@@ -35,6 +35,7 @@ var may = map[string][]string{
 	"ledger":    {"money", "price", "store", "llm"},
 	"auth":      {"money", "store", "ledger"},
 	"cloud":     {},
+	"secret":    {"cloud"},
 	"tool":      {"agent", "cloud", "llm", "money", "price"},
 	"telemetry": {"llm", "money", "agent"},
 	"fakecloud": {"price", "money"},
@@ -43,7 +44,7 @@ var may = map[string][]string{
 	"gateway":  {"dispatch", "auth", "llm", "wire", "ledger", "money"},
 	"engine":   {"agent", "cloud", "dispatch", "ledger", "llm", "money", "price", "store", "tool", "wire"},
 	"api":      {"agent", "auth", "budget", "dispatch", "engine", "ledger", "llm", "money", "price", "store"},
-	"config":   {"cloud", "dispatch", "engine", "gateway", "provider", "tool", "budget", "catalog", "money", "price"},
+	"config":   {"cloud", "dispatch", "engine", "gateway", "provider", "secret", "tool", "budget", "catalog", "money", "price"},
 	"node":     nil, // builds everything
 	"show":     nil,
 	"demo":     nil,

@@ -98,6 +98,7 @@ func Run(w io.Writer, r *Whole) error {
 	cost := r.Cost()
 	head.Cost = &cost
 	Outcome(w, &head)
+	parts(w, r.Bill.Lines)
 	if r.Limits != nil && r.Limits.Budget != nil {
 		fmt.Fprintf(w, "budget      %s\n", r.Limits.Budget)
 	}

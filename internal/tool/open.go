@@ -27,7 +27,7 @@ type Spec struct {
 	Queue    string `yaml:"queue,omitempty" json:"queue,omitempty"`       // awssqs://…, azuresb://…, azurequeue://…, gcppubsub://…, nats://…, postgres://…
 	Function string `yaml:"function,omitempty" json:"function,omitempty"` // awslambda:///arn, azurefunc://…, gcprun://…, https://…
 
-	Access      string `yaml:"access,omitempty" json:"access,omitempty"`           // read or write; objects and sql are read, the others write, where it is not stated
+	Access      string `yaml:"access,omitempty" json:"access,omitempty"`           // read, create or write; objects and sql are read, tables create, the others write, where it is not stated
 	Effect      string `yaml:"effect,omitempty" json:"effect,omitempty"`           // of a function: read, keyed or once (the default)
 	OnDoubt     string `yaml:"on_doubt,omitempty" json:"on_doubt,omitempty"`       // ask (the default) or resend: what becomes of an effect of class once whose outcome is unknown
 	PricedAs    string `yaml:"priced_as,omitempty" json:"priced_as,omitempty"`     // cloud/service/region, such as aws/s3/us-east-1
@@ -57,7 +57,7 @@ const (
 var kinds = []kind{
 	{"objects", func(s *Spec) string { return s.Objects }, "read", true, openObjects, grantsOf(objects.Drivers)},
 	{"sql", func(s *Spec) string { return s.SQL }, "read", true, openSQL, grantsOf(sqldb.Drivers)},
-	{"table", func(s *Spec) string { return s.Table }, "write", true, openTable, grantsOf(table.Drivers)},
+	{"table", func(s *Spec) string { return s.Table }, "create", true, openTable, grantsOf(table.Drivers)},
 	{"notify", func(s *Spec) string { return s.Notify }, "write", false, openNotify, grantsOf(notify.Drivers)},
 	{"queue", func(s *Spec) string { return s.Queue }, "write", false, openQueue, grantsOf(queue.Drivers)},
 	{"function", func(s *Spec) string { return s.Function }, "write", false, openFunction, grantsOf(function.Drivers)},
@@ -160,12 +160,13 @@ func (s *Spec) kind(name string, used []kind) (k kind, err error) {
 		return k, fmt.Errorf("tools.%s: both %s and %s are given: a tool is one resource, so make two of it", name, used[0].name, used[1].name)
 	}
 	k = used[0]
-	switch s.Access {
-	case "":
+	switch {
+	case s.Access == "":
 		s.Access = k.access
-	case "read", "write":
-	default:
-		return k, fmt.Errorf("tools.%s.access: %q is neither read nor write", name, s.Access)
+	case s.Access == "create" && k.name != "objects" && k.name != "table":
+		return k, fmt.Errorf("tools.%s.access: nothing is created in a %s: write read or write, or leave it out", name, k.name)
+	case s.Access != "read" && s.Access != "create" && s.Access != "write":
+		return k, fmt.Errorf("tools.%s.access: %q is none of read, create (what is there stays as it is) and write", name, s.Access)
 	}
 	switch s.OnDoubt {
 	case "", "ask", "resend":
@@ -179,7 +180,7 @@ func (s *Spec) kind(name string, used []kind) (k kind, err error) {
 }
 
 func (s *Spec) with(session *cloud.Session) resource.With {
-	return resource.With{Write: s.Access == "write", Session: session}
+	return resource.With{Write: s.Access != "read", Change: s.Access == "write", Session: session}
 }
 
 // fill puts defaults where nothing is stated and refuses what cannot be meant.

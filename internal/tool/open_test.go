@@ -27,7 +27,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"reports", `{objects: "file:x", limits: {rows: -1}}`, "tools.reports.limits.rows: -1 is not between"},
 		{"alerts", `{notify: "file:x", limits: {rows: 1}}`, "tools.alerts.limits.rows: notify has no rows"},
 		{"alerts", `{notify: "file:x", access: read}`, "tools.alerts.access: a place to notify is written to only"},
-		{"reports", `{objects: "s3://acme"}`, `tools.reports.objects: there is no driver for "s3:": write it as one of fake://host:port/bucket, file:///folder`},
+		{"reports", `{objects: "ftp://acme"}`, `tools.reports.objects: there is no driver for "ftp:": write it as one of azblob://container?account=name, fake://host:port/bucket, file:///folder, gs://bucket, s3://bucket`},
+		{"reports", `{objects: "s3://acme"}`, "tools.reports.objects: s3://acme: it is opened without a session of any cloud"},
 		{"reports", `{objects: acme}`, `tools.reports.objects: "acme" is not a URL`},
 		{"reports", `{objects: "file:x"}`, "tools.reports.objects: file:x: open the folder: "},
 		{"reports", `{objects: "file://host/x"}`, `"host" stands where a host does`},
@@ -75,9 +76,9 @@ func TestOpenSaysWhatItWorksOn(t *testing.T) {
 		ops  string
 	}{
 		{"notes", tool.Spec{Objects: "file://" + dir}, tool.Resource{Name: "notes", Kind: "objects", URL: "file://" + dir, Driver: "file",
-			Cloud: "local", Service: "local/files"}, "notes_list notes_read"},
+			Cloud: "local", Service: "local/files"}, "notes_list notes_read notes_text notes_rows"},
 		{"notes", tool.Spec{Objects: "fake://127.0.0.1:1/b", Access: "write", PricedAs: "aws/s3/us-east-1"}, tool.Resource{Name: "notes", Kind: "objects",
-			URL: "fake://127.0.0.1:1/b", Driver: "fake", Cloud: "aws", Service: "aws/s3/us-east-1", Notional: true}, "notes_list notes_read notes_write"},
+			URL: "fake://127.0.0.1:1/b", Driver: "fake", Cloud: "aws", Service: "aws/s3/us-east-1", Notional: true}, "notes_list notes_read notes_text notes_rows notes_write"},
 		{"t", tool.Spec{Table: "fake://127.0.0.1:1/b?partition_key=k", Access: "read"}, tool.Resource{Name: "t", Kind: "table",
 			URL: "fake://127.0.0.1:1/b?partition_key=k", Driver: "fake", Cloud: "local", Service: "local/fake"}, "t_get t_query"},
 		{"todo", tool.Spec{}, tool.Resource{Name: "todo", Kind: "todo", Cloud: "local", Service: "local/todo"}, "todo_write"},

@@ -3,9 +3,6 @@ package tool
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
-
-	"github.com/skein-run/skein/internal/price"
 )
 
 // schema is a schema written in this package, without its blanks.
@@ -32,9 +29,4 @@ func quote(s string) string {
 		panic("tool: a text that JSON cannot hold: " + err.Error())
 	}
 	return string(b)
-}
-
-// with is a bound with one more meter.
-func with(bound []price.Reading, meter price.Meter, n int64) []price.Reading {
-	return append(slices.Clone(bound), price.Reading{Meter: meter, Quantity: n, Source: price.Counted})
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/skein-run/skein/internal/agent"
-	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/tool/resource"
 	"github.com/skein-run/skein/internal/tool/sqldb"
 )
@@ -45,10 +44,13 @@ func openSQL(name, rawURL string, spec Spec, opts resource.With) (Tool, error) {
 		Description: describe(spec, "Describes the tables and their columns."),
 		Schema:      schema(`{"type":"object","additionalProperties":false,"properties":{}}`),
 		Class:       agent.Read, Basis: db.Basis(), Timeout: lim.Timeout, MaxResult: lim.MaxResult,
-		Bound: []price.Reading{},
+		Bound: db.TablesBound(),
 	}, func(ctx context.Context, _ json.RawMessage, _ string) (Result, error) {
 		return describeDB(ctx, db, name, lim)
 	})
+	if x, ok := db.(sqldb.Executor); ok && opts.Write {
+		t.add(execOperation(name, spec, db, x))
+	}
 	return t, nil
 }
 

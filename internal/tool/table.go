@@ -18,8 +18,9 @@ const mostItem = 100 << 10
 // tableTool is a table as a model sees it: keys are named as its items name them.
 type tableTool struct {
 	table.Table
-	keys table.Names
-	lim  Limits
+	keys    table.Names
+	lim     Limits
+	changer table.Changer // nil where items are only read and put
 }
 
 func openTable(name, rawURL string, spec Spec, opts resource.With) (Tool, error) {
@@ -27,23 +28,24 @@ func openTable(name, rawURL string, spec Spec, opts resource.With) (Tool, error)
 	if err != nil {
 		return nil, err
 	}
-	tt := &tableTool{tab, tab.Names(), spec.Limits}
+	tt := &tableTool{Table: tab, keys: tab.Names(), lim: spec.Limits}
+	if c, ok := tab.(table.Changer); ok && spec.Access == "write" {
+		tt.changer = c
+	}
 	t := &operated{resource: resourceOf(name, "table", u, spec.PricedAs), check: tab.Check, close: tab.Close}
 	op := Operation{Class: agent.Read, Basis: "reads only", Timeout: tt.lim.Timeout, MaxResult: tt.lim.MaxResult}
-	part := tt.keys.Partition
 
 	op.Name, op.Schema = name+"_get", tt.keySchema()
 	op.Description = describe(spec, fmt.Sprintf("Gets the item of one %s, or says that there is none.", tt.keyWords()))
 	op.Bound = tab.Bound(table.OpGet, table.Size{Items: 1})
 	t.add(op, tt.get)
 
-	op.Name = name + "_query"
-	op.Description = describe(spec, fmt.Sprintf("Lists items in the order of their %s, %d at most; with a %s, those of that one only.", tt.keyWords(), tt.lim.Rows, part))
-	op.Schema = schema(fmt.Sprintf(`{"type":"object","additionalProperties":false,"properties":{%s:%s}}`, quote(part), keyProperty))
+	op.Name, op.Schema = name+"_query", tt.querySchema()
+	op.Description = describe(spec, tt.queryWords())
 	op.Bound = tab.Bound(table.OpQuery, table.Size{Items: tt.lim.Rows + 1})
 	t.add(op, tt.query)
 
-	if spec.Access != "write" {
+	if spec.Access == "read" {
 		return t, nil
 	}
 	op.Name, op.Class, op.Basis = name+"_put", agent.Keyed, tab.Basis()
@@ -51,6 +53,9 @@ func openTable(name, rawURL string, spec Spec, opts resource.With) (Tool, error)
 	op.Schema = tt.putSchema()
 	op.Bound = tab.Bound(table.OpCreate, table.Size{Bytes: mostItem})
 	t.add(op, tt.put)
+	if tt.changer != nil {
+		tt.addChanges(t, op, name, spec)
+	}
 	return t, nil
 }
 
@@ -85,6 +90,34 @@ func (t *tableTool) putSchema() json.RawMessage {
 		"item":{"type":"object","description":"the whole item","required":[%s],"properties":{%s}}}}`, required, properties))
 }
 
+// ranged says that a query can be about a part of a partition.
+func (t *tableTool) ranged() bool {
+	return t.keys.Sort != "" && t.keys.Partition != "from" && t.keys.Partition != "to"
+}
+
+func (t *tableTool) querySchema() json.RawMessage {
+	properties := quote(t.keys.Partition) + ":" + keyProperty
+	if t.ranged() {
+		for _, end := range [][2]string{{"from", "the first "}, {"to", "the last "}} {
+			properties += fmt.Sprintf(`,%q:{"type":"string","maxLength":256,"description":%s}`, end[0], quote(end[1]+t.keys.Sort+" of a "+t.keys.Partition))
+		}
+	}
+	return schema(fmt.Sprintf(`{"type":"object","additionalProperties":false,"properties":{%s}}`, properties))
+}
+
+// queryWords say in which order items come, and where there is none.
+func (t *tableTool) queryWords() string {
+	part := t.keys.Partition
+	if s, ok := t.Table.(table.Scanner); !ok || !s.Unordered() {
+		return fmt.Sprintf("Lists items in the order of their %s, %d at most; with a %s, those of that one only.", t.keyWords(), t.lim.Rows, part)
+	}
+	words := fmt.Sprintf("Lists items, %d at most and in no order; with a %s, those of that one only", t.lim.Rows, part)
+	if t.keys.Sort != "" {
+		words += ", in the order of their " + t.keys.Sort
+	}
+	return words + "."
+}
+
 // key reads the key attributes of a JSON object.
 func (t *tableTool) key(object json.RawMessage) (table.Key, error) {
 	var members map[string]json.RawMessage
@@ -102,6 +135,19 @@ func (t *tableTool) key(object json.RawMessage) (table.Key, error) {
 	return k, nil
 }
 
+// member is a text among arguments, by its exact name: a key may be named like another
+// argument in capitals.
+func member(args json.RawMessage, name string) (text string, err error) {
+	var members map[string]json.RawMessage
+	if err := decode(args, &members); err != nil {
+		return "", err
+	}
+	if raw, ok := members[name]; ok {
+		err = decode(raw, &text)
+	}
+	return text, err
+}
+
 func (t *tableTool) get(ctx context.Context, args json.RawMessage, _ string) (Result, error) {
 	key, err := t.key(args)
 	if err != nil {
@@ -117,7 +163,15 @@ func (t *tableTool) get(ctx context.Context, args json.RawMessage, _ string) (Re
 	if len(item.JSON)+noteRoom > t.lim.MaxResult {
 		return Result{}, refuse("the item has %d bytes, and %d at most can be shown", len(item.JSON), t.lim.MaxResult-noteRoom)
 	}
-	return Result{Content: fmt.Appendf(nil, `{"item":%s}`, item.JSON)}, nil
+	return Result{Content: t.shown(item, `{"item":%s}`)}, nil
+}
+
+// shown is an item as JSON: with its version, where that is good for something.
+func (t *tableTool) shown(item table.Item, otherwise string) []byte {
+	if t.changer == nil {
+		return fmt.Appendf(nil, otherwise, item.JSON)
+	}
+	return fmt.Appendf(nil, `{"item":%s,"version":%s}`, item.JSON, quote(item.Version))
 }
 
 func (t *tableTool) query(ctx context.Context, args json.RawMessage, _ string) (Result, error) {
@@ -125,15 +179,31 @@ func (t *tableTool) query(ctx context.Context, args json.RawMessage, _ string) (
 	if err != nil {
 		return Result{}, err
 	}
-	items, more, err := t.Query(ctx, table.Query{Partition: key.Partition}, t.lim.Rows)
+	q := table.Query{Partition: key.Partition}
+	if t.ranged() {
+		if q.From, err = member(args, "from"); err == nil {
+			q.To, err = member(args, "to")
+		}
+		if err != nil {
+			return Result{}, err
+		}
+	}
+	if q.Partition == "" && (q.From != "" || q.To != "") {
+		return Result{}, refuse("from and to are about one %s: say which", t.keys.Partition)
+	}
+	items, more, err := t.Query(ctx, q, t.lim.Rows)
 	if err != nil {
 		return Result{}, err
 	}
 	rows := make([][]byte, len(items))
 	for i := range items {
-		rows[i] = items[i].JSON
+		rows[i] = t.shown(items[i], "%s")
 	}
-	return listing(`{"items":`, rows, more, "ask for one "+t.keys.Partition+" at a time to see others", t.lim.MaxResult), nil
+	advice := "ask for one " + t.keys.Partition + " at a time to see others"
+	if q.Partition != "" && t.ranged() {
+		advice = "ask with from, the last " + t.keys.Sort + " that is shown, to see others"
+	}
+	return listing(`{"items":`, rows, more, advice, t.lim.MaxResult), nil
 }
 
 func (t *tableTool) put(ctx context.Context, args json.RawMessage, command string) (Result, error) {
@@ -141,31 +211,51 @@ func (t *tableTool) put(ctx context.Context, args json.RawMessage, command strin
 	if err := decode(args, &in); err != nil {
 		return Result{}, err
 	}
-	var item bytes.Buffer
-	if err := json.Compact(&item, in.Item); err != nil {
-		return Result{}, refuse("item is not JSON: %v", err)
-	}
-	if item.Len() > mostItem {
-		return Result{}, refuse("item has %d bytes, and %d at most are stored: shorten its texts", item.Len(), mostItem)
-	}
-	key, err := t.key(item.Bytes())
+	key, item, err := t.item(in.Item)
 	if err != nil {
 		return Result{}, err
 	}
-	created, err := t.Create(ctx, key, item.Bytes(), command)
+	created, err := t.Create(ctx, key, item, command)
 	if err != nil {
 		return Result{}, err
 	}
 	if created.Taken {
-		there := string(created.Item)
-		if most := min(1000, t.lim.MaxResult/2); len(there) > most {
-			there = cutText(there, most) + "…"
+		by := "put by others"
+		if created.By != "" {
+			by = "put by " + created.By
 		}
-		return Result{}, refuse("there is an item of this %s already, put by %s; nothing is changed: %s", t.keyWords(), created.By, there)
+		return Result{}, refuse("there is an item of this %s already, %s; nothing is changed: %s", t.keyWords(), by, t.part(created.Item))
 	}
-	stored := map[string]any{"stored": true, t.keys.Partition: key.Partition}
+	return t.done("stored", key, created.Repeat)
+}
+
+// item reads an item that is to be written, and its key.
+func (t *tableTool) item(raw json.RawMessage) (table.Key, json.RawMessage, error) {
+	var item bytes.Buffer
+	if err := json.Compact(&item, raw); err != nil {
+		return table.Key{}, nil, refuse("item is not JSON: %v", err)
+	}
+	if item.Len() > mostItem {
+		return table.Key{}, nil, refuse("item has %d bytes, and %d at most are stored: shorten its texts", item.Len(), mostItem)
+	}
+	key, err := t.key(item.Bytes())
+	return key, item.Bytes(), err
+}
+
+// part is as much of an item that is there as an error can show.
+func (t *tableTool) part(item json.RawMessage) string {
+	there := string(item)
+	if most := min(1000, t.lim.MaxResult/2); len(there) > most {
+		return cutText(there, most) + "…"
+	}
+	return there
+}
+
+// done says what was done to a key.
+func (t *tableTool) done(what string, key table.Key, repeat bool) (Result, error) {
+	said := map[string]any{what: true, t.keys.Partition: key.Partition}
 	if t.keys.Sort != "" {
-		stored[t.keys.Sort] = key.Sort
+		said[t.keys.Sort] = key.Sort
 	}
-	return result(stored, created.Repeat)
+	return result(said, repeat)
 }

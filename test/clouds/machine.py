@@ -4,6 +4,7 @@ and processes that end with us."""
 import contextlib
 import ctypes
 import fcntl
+import glob
 import hashlib
 import os
 import shutil
@@ -68,8 +69,9 @@ def kill(p):
 
 
 @contextlib.contextmanager
-def installed(name, *pins):
-    """Yields whether what is pinned has to be installed, one of us at a time."""
+def installed(name, made, *pins):
+    """Yields whether what is pinned has to be installed, one of us at a time; made is a
+    file that is there when it is."""
     CACHE.mkdir(parents=True, exist_ok=True)
     stamp = CACHE / f"{name}.stamp"
     want = hashlib.sha256("\n".join(pins).encode()).hexdigest()
@@ -83,8 +85,8 @@ def installed(name, *pins):
                 if time.monotonic() > end or stopping.is_set():
                     raise Unavailable(f"another process has been installing {name} all the time") from None
                 time.sleep(0.2)
-        stale = not stamp.exists() or stamp.read_text() != want
-        if stale:
+        stale = not made.exists() or not stamp.exists() or stamp.read_text() != want
+        if stale and pins:
             say(f"{name}: installing")
         yield stale
         stamp.write_text(want)
@@ -97,7 +99,7 @@ def say(line):
 def python_packages():
     """The interpreter of an environment with requirements.txt in it."""
     pins, venv = HERE / "requirements.txt", CACHE / "venv"
-    with installed("moto", pins.read_text(), sys.version) as stale:
+    with installed("moto", venv / "bin/moto_server", pins.read_text(), sys.version) as stale:
         if stale:
             shutil.rmtree(venv, ignore_errors=True)
             bounded([sys.executable, "-m", "venv", venv])
@@ -112,7 +114,7 @@ def node_packages():
     if major < 20:
         raise Unavailable(f"node {major} is here, and 20 or newer is needed")
     npm, pins, home = need("npm"), HERE / "node", CACHE / "node"
-    with installed("node", (pins / "package-lock.json").read_text()) as stale:
+    with installed("node", home / "node_modules/.package-lock.json", (pins / "package-lock.json").read_text()) as stale:
         if stale:
             home.mkdir(exist_ok=True)
             for name in ("package.json", "package-lock.json"):
@@ -129,7 +131,7 @@ def go_program(module, version):
     """The binary of a Go program at a version, built by its own go.mod."""
     go, folder = need("go"), CACHE / "go"
     name = [part for part in module.split("/") if not (part.startswith("v") and part[1:].isdigit())][-1]
-    with installed(name, module, version) as stale:
+    with installed(name, folder / name, module, version) as stale:
         if stale:
             bounded([go, "install", "-p", "2", "-trimpath", f"{module}@{version}"], env={**go_environment(), "GOBIN": str(folder)})
     return folder / name
@@ -137,23 +139,29 @@ def go_program(module, version):
 
 def own_program(folder):
     """The binary of a program of the module in servers/. Go knows whether it is built already."""
-    binary = CACHE / "go" / folder
-    with installed(folder + "-own"):
-        bounded([need("go"), "build", "-p", "2", "-trimpath", "-o", binary, "./" + folder], cwd=HERE / "servers", env=go_environment())
+    go, binary = need("go"), CACHE / "go" / folder
+    with installed(folder, binary):
+        bounded([go, "build", "-p", "2", "-trimpath", "-o", binary, "./" + folder], cwd=HERE / "servers", env=go_environment())
     return binary
 
 
-def debian(program, package, *folders):
-    """A program of a Debian package, which root installs where it is missing."""
-    places = os.pathsep.join([*folders, OWN["PATH"], "/usr/sbin", "/usr/bin"])
-    if found := shutil.which(program, path=places):
-        return Path(found).resolve()
+def debian(program, package, folders=""):
+    """A program of a Debian package, which root installs where it is missing; folders
+    is a pattern of further places to look at."""
+
+    def find():
+        more = sorted(glob.glob(folders), reverse=True)
+        found = shutil.which(program, path=os.pathsep.join([OWN["PATH"], "/usr/sbin", "/usr/bin", *more]))
+        return Path(found).resolve() if found else None
+
+    if found := find():
+        return found
     apt = shutil.which("apt-get")
     if not apt or os.geteuid() != 0:
         raise Unavailable(f"there is no {program} here (Debian's package {package}; only root can install it)")
-    say(f"{package}: installing")
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with installed("apt"):
+    say(f"{package}: installing Debian's package")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "UCF_FORCE_CONFFOLD": "1"}
+    with installed("apt", Path(apt)):
         bounded([apt, "update", "-qq"], env=quiet)
         # Only the binaries are wanted: no cluster is made and no service is started.
         made = Path("/etc/postgresql-common/createcluster.conf")
@@ -162,8 +170,8 @@ def debian(program, package, *folders):
             made.write_text("create_main_cluster = false\n")
         bounded([apt, "install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120",
                  "-o", "Dpkg::Options::=--force-confold", package], env=quiet)
-    if found := shutil.which(program, path=places):
-        return Path(found).resolve()
+    if found := find():
+        return found
     raise Unavailable(f"{package} is installed, and holds no {program}")
 
 
@@ -173,8 +181,11 @@ def free_port():
         return s.getsockname()[1]
 
 
+libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
 def dies_with_us():
     """In a child before it runs its program: the kernel ends it when we are gone."""
-    if sys.platform == "linux":
+    if libc:
         pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        libc.prctl(pr_set_pdeathsig, signal.SIGKILL)

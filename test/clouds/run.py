@@ -13,6 +13,7 @@ of them can be had.
 import argparse
 import concurrent.futures
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -96,8 +97,11 @@ class Clouds:
         log = self.folder / f"{one.name}.log"
         how = {"user": one.user[0], "group": one.user[1], "extra_groups": []} if one.user else {}
         with open(log, "ab") as out:
-            self.up[one] = subprocess.Popen(one.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=one.folder,
-                                            env=one.environment(), start_new_session=True, preexec_fn=machine.dies_with_us, **how)
+            try:
+                self.up[one] = subprocess.Popen(one.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=one.folder,
+                                                env=one.environment(), start_new_session=True, preexec_fn=machine.dies_with_us, **how)
+            except OSError as e:
+                raise Failed(f"{one.name} cannot be run: {e}") from None
 
     def wait(self, one):
         """Waits until it answers; one that ended first gets other ports."""
@@ -128,10 +132,15 @@ class Clouds:
             say(f"{name}: as given")
         for one in self.up:
             say(f"{one.name}: up, pid {self.up[one].pid}, {' '.join(one.values().values())}")
+        self.tell_skipped()
+
+    def tell_skipped(self):
         for name, why in self.skipped.items():
             say(f"skipped: {name}: {why}")
 
     def stop(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # a second one would leave servers behind
         for one, p in self.up.items():
             if p.poll() is None:
                 p.send_signal(one.stop)
@@ -146,10 +155,17 @@ class Clouds:
 
 
 def run(command, env, seconds):
-    """The command's exit code. It is in our process group, so that Ctrl-C reaches it too."""
-    p = subprocess.Popen(command, cwd=machine.ROOT, env=env)
+    """The command's exit code. At a terminal it is in our process group, so that it can
+    read from it and Ctrl-C reaches it; elsewhere it is in one of its own, which ends."""
+    own = not sys.stdin.isatty()
     try:
-        return p.wait(seconds)
+        p = subprocess.Popen(command, cwd=machine.ROOT, env=env, start_new_session=own, preexec_fn=machine.dies_with_us)
+    except OSError as e:
+        say(f"{shlex.join(command)} cannot be run: {e}")
+        return 127
+    try:
+        code = p.wait(seconds)
+        return code if code >= 0 else 128 - code
     except subprocess.TimeoutExpired:
         say(f"{shlex.join(command)} was not done within {seconds} s")
         return 1
@@ -161,15 +177,18 @@ def run(command, env, seconds):
             except subprocess.TimeoutExpired:
                 p.kill()
                 p.wait()
+        if own:
+            machine.kill(p)  # also what it has left behind
 
 
-def hold(values):
-    """Prints the variables and waits until standard input is closed."""
-    for name, value in values.items():
+def hold(clouds):
+    """Prints the variables and waits until standard input is closed, or a server is gone."""
+    for name, value in clouds.values().items():
         print(f"export {name}={shlex.quote(value)}", flush=True)
     say("up until standard input is closed, or Ctrl-C")
-    while sys.stdin.buffer.read1(1 << 16):
-        pass
+    while not clouds.died():
+        if select.select([0], [], [], 1)[0] and not os.read(0, 1 << 16):
+            break
     return 0
 
 
@@ -214,9 +233,10 @@ def main():
             if not values:
                 code = 3
             elif o.env:
-                code = hold(values)
+                code = hold(clouds)
             else:
                 code = run(command, {**os.environ, **values}, o.timeout)
+                clouds.tell_skipped()  # again, where it is seen
             for name, how in clouds.died().items():
                 say(f"FAIL {name} {how}")
                 code = code or 1
@@ -225,12 +245,14 @@ def main():
     except KeyboardInterrupt as e:
         say(f"stopped by {e.args[0] if e.args else 'Ctrl-C'}")
         code = 0 if o.env else 130
-    for name, why in clouds.skipped.items():
-        say(f"skipped: {name}: {why}")  # again, where it is seen
-    if o.keep or code not in (0, 3, 130):
+    if o.keep:
         say(f"data and logs are in {clouds.folder}")
-    else:
+    elif code in (0, 3, 130):
         shutil.rmtree(clouds.folder, ignore_errors=True)
+    else:
+        for data in filter(Path.is_dir, clouds.folder.iterdir()):
+            shutil.rmtree(data, ignore_errors=True)
+        say(f"logs are in {clouds.folder}")
     return code
 
 

@@ -194,6 +194,46 @@ class PubSub(StandIn):
         return {self.variables[0]: self.url(), self.variables[1]: f"127.0.0.1:{self.ports[1]}"}
 
 
+class GoogleEmulator(StandIn):
+    """One of Google's own emulators, where gcloud has it among its components."""
+
+    component = ""
+    start_within = 120
+
+    def prepare(self):
+        self.java = machine.need("java")
+        platform = machine.Path(machine.need("gcloud")).resolve().parent.parent / "platform"
+        jars = sorted(platform.glob(f"{self.component}/**/*.jar"))
+        if not jars:
+            raise machine.Unavailable(f"gcloud is here without its component: gcloud components install {self.component}")
+        self.jar = jars[-1]
+
+    def command(self):
+        return [self.java, "-Xmx256m", "-Duser.language=en", "-cp", self.jar, *self.start, "--host=127.0.0.1", f"--port={self.ports[0]}"]
+
+
+class Firestore(GoogleEmulator):
+    name = "firestore"
+    variables = ("SKEIN_TEST_FIRESTORE",)
+    component = "cloud-firestore-emulator"
+    start = ["com.google.cloud.datastore.emulator.firestore.CloudFirestore", "start"]
+
+    def answers(self):
+        return http_answers(self.url(), 300)
+
+
+class PubSubEmulator(GoogleEmulator):
+    """Google's, beside the one for Go tests: each is checked by the other."""
+
+    name = "pubsub-emulator"
+    variables = ("SKEIN_TEST_PUBSUB_EMULATOR",)
+    component = "pubsub-emulator"
+    start = ["com.google.cloud.pubsub.testing.v1.Main"]
+
+    def answers(self):
+        return http_answers(f"{self.url()}/v1/projects/skein/topics", 300)
+
+
 class Database(StandIn):
     """A database server that will not run as root, whose folder becomes another user's."""
 
@@ -221,8 +261,7 @@ class Postgres(Database):
     stop = signal.SIGINT  # clients are cut off
 
     def prepare(self):
-        newest = sorted((str(p) for p in machine.Path("/usr/lib/postgresql").glob("*/bin")), key=lambda p: -int(p.split("/")[4]) if p.split("/")[4].isdigit() else 0)
-        self.postgres = machine.debian("postgres", "postgresql", *newest)
+        self.postgres = machine.debian("postgres", "postgresql", "/usr/lib/postgresql/*/bin")
         self.take_user("postgres", "nobody")
         password = self.folder / "password"
         password.write_text("skein\n")
@@ -253,6 +292,7 @@ GRANT ALL ON *.* TO 'skein'@'127.0.0.1' WITH GRANT OPTION;
 
     def prepare(self):
         self.server = machine.debian("mariadbd", "mariadb-server-core")
+        machine.debian("my_print_defaults", "mariadb-client-core")  # the next program asks it
         install = machine.debian("mariadb-install-db", "mariadb-server-core")
         self.take_user("mysql", "nobody")
         (self.folder / "setup.sql").write_text(self.setup)
@@ -295,4 +335,4 @@ class SQLServer(StandIn):
         raise machine.Unavailable("SQL Server comes as a container image or from its vendor's own package source, under a licence to be accepted; set SKEIN_TEST_MSSQL to one of yours")
 
 
-ALL = {kind.name: kind for kind in (Moto, MotoIAM, Dynalite, VersityGW, Azurite, FakeGCS, PubSub, Postgres, MariaDB, Nats, SQLServer)}
+ALL = {kind.name: kind for kind in (Moto, MotoIAM, Dynalite, VersityGW, Azurite, FakeGCS, PubSub, PubSubEmulator, Firestore, Postgres, MariaDB, Nats, SQLServer)}

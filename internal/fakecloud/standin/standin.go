@@ -6,7 +6,9 @@ package standin
 import (
 	"io/fs"
 	"net/http"
+	"net/url"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -53,10 +55,37 @@ type Outcome struct {
 type Resources struct {
 	Buckets   map[string]fs.FS
 	Tables    map[string]Table
-	Topics    []string // a name that ends in .fifo is of a FIFO topic where there are such
+	Topics    []string // a name that ends in .fifo is of a FIFO topic where there are such; see [Named]
 	Queues    []string
 	Functions map[string]func(payload []byte) (answer []byte, err error)
 	Secrets   map[string]string
+	// Datasets are what is queried by SQL: the statements that fill each, by its name.
+	Datasets map[string]string
+	// Allowed says what an identity may touch: names of resources, each with all that is
+	// below it, "gcs/filings". The packages of the clouds say how an identity asks and
+	// what resources are called. One that is not named may touch nothing.
+	Allowed map[string][]string
+}
+
+// May says whether an identity may touch a resource.
+func (r Resources) May(identity, resource string) bool {
+	for _, a := range r.Allowed[identity] {
+		if resource == a || strings.HasPrefix(resource, strings.TrimSuffix(a, "/")+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// Named splits the name of a topic or queue from what is said about it:
+// "alerts?dedup=10m" is called alerts and, where the cloud has that, remembers for ten
+// minutes what was sent.
+func Named(text string) (name string, dedup time.Duration) {
+	name, query, _ := strings.Cut(text, "?")
+	if values, err := url.ParseQuery(query); err == nil {
+		dedup, _ = time.ParseDuration(values.Get("dedup")) // what is no duration is none
+	}
+	return name, dedup
 }
 
 // Table is a table's key.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -75,14 +76,16 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	counts.estimate(meter, sent.Load()-1)
+	var said []price.Reading
 	if counts.Header != nil {
-		for _, c := range counts.Header(resp.Header) {
+		said = counts.Header(resp.Header)
+		for _, c := range said {
 			meter.Count(c.Meter, c.Quantity, c.Source)
 		}
 	}
 	switch {
 	case resp.StatusCode >= 500:
-		counts.estimate(meter, 1)
+		counts.without(said).estimate(meter, 1)
 	case resp.StatusCode != http.StatusTooManyRequests:
 		for _, c := range counts.Request {
 			if c.Source != price.Reported {
@@ -103,8 +106,12 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 func single(r *http.Request) *http.Request {
 	r = r.Clone(r.Context())
 	r.GetBody = nil
-	if r.Body == nil || r.Body == http.NoBody {
-		r.Body = io.NopCloser(strings.NewReader(""))
+	switch r.Method {
+	case http.MethodPut, http.MethodPost, http.MethodPatch: // are not sent again, and say that they are empty
+	default:
+		if r.Body == nil || r.Body == http.NoBody {
+			r.Body = io.NopCloser(strings.NewReader(""))
+		}
 	}
 	return r
 }
@@ -119,7 +126,15 @@ func Agent(agent string, id ID) string {
 	return agent + "skein-effect/" + id.String()
 }
 
-func (c *Counts) estimate(meter *Meter, times int64) {
+// without is c without the meters of which the answer said how much it was.
+func (c Counts) without(said []price.Reading) Counts {
+	c.Request = slices.DeleteFunc(slices.Clone(c.Request), func(r price.Reading) bool {
+		return slices.ContainsFunc(said, func(s price.Reading) bool { return s.Meter == r.Meter })
+	})
+	return c
+}
+
+func (c Counts) estimate(meter *Meter, times int64) {
 	for _, r := range c.Request {
 		meter.Count(r.Meter, r.Quantity*max(0, times), price.Estimated)
 	}

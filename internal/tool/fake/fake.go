@@ -151,7 +151,13 @@ func (c *Client) once(ctx context.Context, r Request) (Answer, error) {
 		return Answer{}, unanswered(ctx, r.Doing, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // its body has been read or is not wanted
-	consumed(ctx, resp.Header)
+	if !consumed(ctx, resp.Header) && resp.StatusCode/100 == 2 {
+		for _, c := range r.Counts.Request { // that it would have reported
+			if c.Source == price.Reported {
+				effect.MeterFrom(ctx).Count(c.Meter, c.Quantity, price.Estimated)
+			}
+		}
+	}
 	most := r.Most
 	if most == 0 {
 		most = mostAnswer
@@ -211,16 +217,18 @@ func refused(doing string, resp *http.Response, body []byte) *effect.Error {
 	return e
 }
 
-// consumed counts the units that a table's answer reports.
-func consumed(ctx context.Context, h http.Header) {
+// consumed counts the units that a table's answer reports, and says whether it does.
+func consumed(ctx context.Context, h http.Header) (reported bool) {
 	for name, meter := range map[string]price.Meter{
 		"X-Consumed-Read-Units":  price.MeterReadUnits,
 		"X-Consumed-Write-Units": price.MeterWriteUnits,
 	} {
 		if n, err := strconv.ParseInt(h.Get(name), 10, 64); err == nil && n > 0 {
 			effect.MeterFrom(ctx).Count(meter, n, price.Reported)
+			reported = true
 		}
 	}
+	return reported
 }
 
 // Decode reads an answer's JSON.

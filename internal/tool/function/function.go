@@ -34,8 +34,8 @@ type Answer struct {
 // Function is a function. It is safe for concurrent use. Errors are
 // *[effect.Error]s; what is consumed is counted into the meter of ctx.
 type Function interface {
-	// Invoke calls the function, with the command's id beside the payload. It asks
-	// once, unless nothing was done: doing it again is for its caller to decide.
+	// Invoke calls the function once, with the command's id beside the payload: doing it
+	// again is for its caller to decide. A payload has [MostPayload] bytes at most.
 	Invoke(ctx context.Context, in Invocation, command string) (Answer, error)
 	// Carries says how the function gets the command's id: "in the client context, as skein_command".
 	Carries() string
@@ -49,7 +49,24 @@ type Function interface {
 	Close() error
 }
 
-// Drivers is every driver of functions.
+// MostPayload is the most that a function is called with, in bytes, and MostAnswer the
+// most that is read of what it gives back.
+const (
+	MostPayload = 256 << 10
+	MostAnswer  = 6 << 20
+)
+
+// Drivers is every driver of functions. Each takes the option for: how long the
+// function remembers a command's id, where it is declared keyed.
 func Drivers() []resource.Driver[Function] {
-	return []resource.Driver[Function]{}
+	return []resource.Driver[Function]{
+		{Scheme: "awslambda", Service: "aws/lambda", Form: "awslambda:///arn:aws:lambda:us-east-1:123456789012:function:name",
+			Options: []string{"region", "endpoint", "qualifier", "memory", "timeout", "arch", "for"}, Open: openLambda, Grants: lambdaGrants},
+		{Scheme: "azurefunc", Service: "azure/functions", Form: "azurefunc://app.azurewebsites.net/api/name",
+			Options: []string{"region", "endpoint", "key_env", "audience", "memory", "for"}, Open: openAzure},
+		{Scheme: "gcprun", Service: "gcp/run", Form: "gcprun://service-project.region.run.app/path",
+			Options: []string{"region", "endpoint", "audience", "memory", "cpu", "for"}, Open: openRun, Grants: runGrants},
+		{Scheme: "https", Service: "local/http", Form: "https://host/path", Options: []string{resource.AnyOption}, Open: openHTTP},
+		{Scheme: "http", Service: "local/http", Form: "http://host/path", Options: []string{resource.AnyOption}, Open: openHTTP},
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 
 	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/tool/bus"
 	"github.com/skein-run/skein/internal/tool/effect"
 	"github.com/skein-run/skein/internal/tool/resource"
 )
@@ -21,6 +22,33 @@ type Message struct {
 	// Again says that this may be a repeat: nobody knows whether it was told before.
 	Again bool `json:"-"`
 }
+
+// againText stands at the beginning of what may be a repeat, for people.
+const (
+	againText  = "[This may be a repeat: nobody knows whether it was told before.]\n\n"
+	againTitle = "May be a repeat: "
+)
+
+// Text is what is told, and says at its beginning where it may be a repeat.
+func (m Message) Text() string {
+	if m.Again {
+		return againText + m.Body
+	}
+	return m.Body
+}
+
+// Title is the subject on one line, and says so, too.
+func (m Message) Title() string {
+	title := bus.Line(m.Subject)
+	if m.Again {
+		return againTitle + title
+	}
+	return title
+}
+
+// mostAdded is the most that a driver adds to subject and message: that it may be a
+// repeat, in both, and the subject a second time.
+const mostAdded = 1 << 10
 
 // PublishUnit is the size in which publishes are counted, after SNS, where each
 // 64 KB of a message is one request. The rule is the project's own statement of
@@ -62,6 +90,13 @@ type Sent struct {
 // Drivers is every driver of topics.
 func Drivers() []resource.Driver[Topic] {
 	return []resource.Driver[Topic]{
+		{Scheme: "awssns", Service: "aws/sns", Form: "awssns:///arn:aws:sns:region:account:topic", Options: []string{"region", "endpoint", "group"}, Open: openSNS, Grants: grantsSNS},
+		{Scheme: "azuresb", Service: "azure/servicebus", Form: "azuresb://namespace/topic-or-queue?dedup=10m", Options: bus.ServiceBusOptions, Open: openServiceBus, Grants: grantsServiceBus},
+		{Scheme: "eventgrid", Service: "azure/eventgrid", Form: "eventgrid://topic.region-1.eventgrid.azure.net/api/events", Options: []string{"key", "endpoint", "region"}, Open: openEventGrid, Grants: grantsEventGrid},
+		{Scheme: "gcppubsub", Service: "gcp/pubsub", Form: "gcppubsub://projects/project/topics/topic", Options: []string{"region", "endpoint"}, Open: openPubSub, Grants: grantsPubSub},
+		{Scheme: "smtp", Service: "local/smtp", Form: "smtp://user:password@host:587?from=a@example.com&to=b@example.com,c@example.com", Options: []string{"from", "to", "tls", "ca"}, Open: openSMTP},
+		{Scheme: "webhook", Service: "local/http", Form: "webhook:https://host/path?secret=whsec_…&dedup=24h", Options: []string{resource.AnyOption}, Open: openWebhook},
+		{Scheme: "slack", Service: "local/http", Form: "slack:https://hooks.slack.com/services/…", Options: []string{resource.AnyOption}, Open: openSlack},
 		{Scheme: "file", Service: "local/files", Form: "file:folder", Open: openFile},
 		{Scheme: "fake", Service: "local/fake", Form: "fake://host:port/topic?dedup=id", Options: []string{"dedup"}, Open: openFake},
 	}

@@ -95,7 +95,7 @@ func (b fakeBucket) Basis() string {
 	return "create-if-absent (If-None-Match); the object's metadata keeps the command's id"
 }
 
-func (b fakeBucket) Requests() Requests { return requests(effect.Tries) }
+func (b fakeBucket) Requests(int) Requests { return requests(effect.Tries) }
 
 func (b fakeBucket) Check(ctx context.Context) error {
 	_, _, err := b.List(ctx, "", 1)

@@ -49,6 +49,9 @@ func openFile(u *resource.URL) (Bucket, error) {
 }
 
 func (b *fileBucket) List(ctx context.Context, prefix string, limit int) ([]Object, bool, error) {
+	if ctx.Err() != nil {
+		return nil, false, effect.Ended(ctx, effect.NotDone, "list the objects")
+	}
 	effect.MeterFrom(ctx).Count(price.MeterList, 1, price.Counted)
 	var list []Object
 	err := fs.WalkDir(b.root.FS(), ".", func(key string, d fs.DirEntry, err error) error {
@@ -67,7 +70,7 @@ func (b *fileBucket) List(ctx context.Context, prefix string, limit int) ([]Obje
 		}
 		info, err := b.root.Stat(key) // follows a link, within the root only
 		if err == nil && info.Mode().IsRegular() {
-			list = append(list, Object{Key: key, Size: info.Size()})
+			list = append(list, Object{Key: key, Size: info.Size(), Version: fileVersion(info)})
 		}
 		return nil
 	})
@@ -104,13 +107,16 @@ func (b *fileBucket) Read(ctx context.Context, key string, offset, limit int64) 
 	if err != nil {
 		return Piece{}, fileError(ctx, effect.NotDone, "read an object", err)
 	}
-	defer func() { _ = f.Close() }() // only read
+	defer func() { _ = f.Close() }()      // only read
+	if info, err = f.Stat(); err != nil { // of what is read, whatever has the name by now
+		return Piece{}, fileError(ctx, effect.NotDone, "read an object", err)
+	}
 	data, err := io.ReadAll(io.NewSectionReader(f, offset, limit))
 	if err != nil {
 		return Piece{}, fileError(ctx, effect.NotDone, "read an object", err)
 	}
 	meter.Count(price.MeterBytesRead, int64(len(data)), price.Counted)
-	return Piece{Data: data, Size: info.Size()}, nil
+	return Piece{Data: data, Size: info.Size(), Version: fileVersion(info)}, nil
 }
 
 func (b *fileBucket) Create(ctx context.Context, key string, data []byte, command string) (Created, error) {
@@ -131,8 +137,7 @@ func (b *fileBucket) Create(ctx context.Context, key string, data []byte, comman
 }
 
 func (b *fileBucket) create(key string, data []byte, command string) (Created, error) {
-	sum := sha256.Sum256([]byte(command))
-	second := path.Join(hidden, hex.EncodeToString(sum[:16]))
+	second := second(command)
 	if err := b.root.MkdirAll(hidden, 0o777); err != nil {
 		return Created{}, err
 	}
@@ -146,7 +151,7 @@ func (b *fileBucket) create(key string, data []byte, command string) (Created, e
 	mine, err := b.root.Stat(second)
 	if err == nil {
 		if there, err := b.root.Stat(key); err == nil && os.SameFile(mine, there) {
-			return Created{Repeat: true}, b.syncTo(key) // the first time may have ended before it did
+			return Created{Repeat: true, Version: fileVersion(there)}, b.syncTo(key) // the first time may have ended before it did
 		}
 		if err := b.root.Remove(second); err != nil {
 			return Created{}, err
@@ -163,14 +168,24 @@ func (b *fileBucket) create(key string, data []byte, command string) (Created, e
 			return Created{}, err
 		}
 		if os.SameFile(mine, there) { // a second process did it for the same command
-			return Created{Repeat: true}, nil
+			return Created{Repeat: true, Version: fileVersion(there)}, nil
 		}
-		return Created{Taken: true}, b.root.Remove(second)
+		return Created{Taken: true, Version: fileVersion(there)}, b.root.Remove(second)
 	}
 	if err != nil {
 		return Created{}, err
 	}
-	return Created{}, b.syncTo(key)
+	made, err := b.root.Stat(second)
+	if err != nil {
+		return Created{}, err
+	}
+	return Created{Version: fileVersion(made)}, b.syncTo(key)
+}
+
+// second is the other name of a file that a command wrote.
+func second(command string) string {
+	sum := sha256.Sum256([]byte(command))
+	return path.Join(hidden, hex.EncodeToString(sum[:16]))
 }
 
 // syncTo syncs every folder on the way to an object that is there. Before that
@@ -212,7 +227,7 @@ func (b *fileBucket) Basis() string {
 	return "create-if-absent by link(2); the command's id is a second name of the same file"
 }
 
-func (b *fileBucket) Requests() Requests { return requests(1) }
+func (b *fileBucket) Requests(int) Requests { return requests(1) }
 
 func (b *fileBucket) Check(context.Context) error {
 	_, err := fs.ReadDir(b.root.FS(), ".")

@@ -47,8 +47,9 @@ type Bucket interface {
 	Create(ctx context.Context, key string, data []byte, command string) (Created, error)
 	// Basis says what the keyed effect of Create rests on.
 	Basis() string
-	// Requests is the most that one call of each method can consume.
-	Requests() Requests
+	// Requests is the most that one call of each method can consume, where a list asks
+	// for at most so many objects.
+	Requests(limit int) Requests
 	// Check is a read that costs next to nothing.
 	Check(ctx context.Context) error
 	Close() error
@@ -84,8 +85,8 @@ type Changed struct {
 	Version string // of what is there now
 }
 
-// Requests is the most that one call of a method can consume, without the
-// payload's bytes, which are at most Tries times what was asked for.
+// Requests is the most that one call of a method can consume, without the bytes of
+// objects, which are at most Tries times what was asked for.
 type Requests struct {
 	List, Get, Put, Delete []price.Reading
 	Tries                  int64
@@ -96,6 +97,10 @@ func Drivers() []resource.Driver[Bucket] {
 	return []resource.Driver[Bucket]{
 		{Scheme: "file", Service: "local/files", Form: "file:///folder", Open: openFile},
 		{Scheme: "fake", Service: "local/fake", Form: "fake://host:port/bucket", Open: openFake},
+		{Scheme: "s3", Service: "aws/s3", Form: "s3://bucket", Options: []string{"region", "endpoint", "prefix"}, Open: openS3, Grants: s3Grants},
+		{Scheme: "azblob", Service: "azure/blob", Form: "azblob://container?account=name",
+			Options: []string{"account", "region", "endpoint", "prefix"}, Open: openAzblob, Grants: azblobGrants},
+		{Scheme: "gs", Service: "gcp/storage", Form: "gs://bucket", Options: []string{"region", "endpoint", "prefix"}, Open: openGS, Grants: gsGrants},
 	}
 }
 

@@ -32,7 +32,8 @@ const AnyOption = "*"
 
 // With is what a resource is opened with, beside its URL.
 type With struct {
-	Write   bool           // it may be changed
+	Write   bool           // something may be put into it
+	Change  bool           // what is in it may be replaced and deleted, too
 	Session *cloud.Session // as whom; nil has no cloud
 }
 

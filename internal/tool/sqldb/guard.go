@@ -23,6 +23,16 @@ const (
 // is enough by itself: the file is open for reading, SQLite refuses to write
 // (query_only), and the authorizer refuses to compile anything but a SELECT.
 func guard(conn *sqlite3.Conn) error {
+	// Sorting must not make files either. The schema is read here, where an error
+	// still says that this is no database.
+	if err := limit(conn, "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; SELECT count(*) FROM sqlite_schema"); err != nil {
+		return err
+	}
+	return conn.SetAuthorizer(authorize)
+}
+
+// limit bounds what a connection may take, and then sets it up.
+func limit(conn *sqlite3.Conn, setup string) error {
 	if err := conn.BusyTimeout(2 * time.Second); err != nil {
 		return err
 	}
@@ -48,12 +58,7 @@ func guard(conn *sqlite3.Conn) error {
 		conn.Limit(id, most)
 	}
 	conn.HardHeapLimit(mostMemory)
-	// Sorting must not make files either. The schema is read here, where an error
-	// still says that this is no database.
-	if err := conn.Exec("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; SELECT count(*) FROM sqlite_schema"); err != nil {
-		return err
-	}
-	return conn.SetAuthorizer(authorize)
+	return conn.Exec(setup)
 }
 
 // authorize lets reading pass. Functions are allowed by name only where they

@@ -28,6 +28,8 @@ type DB interface {
 	// Bound is the most that one query can consume, with so many rows and bytes of
 	// result; nil where nothing bounds it.
 	Bound(limits Limits) []price.Reading
+	// TablesBound is the most that Tables can consume; nil where nothing bounds it.
+	TablesBound() []price.Reading
 	// Check is a read that costs next to nothing.
 	Check(ctx context.Context) error
 	Close() error
@@ -40,6 +42,8 @@ type Executor interface {
 	// Exec runs statements that change data, all or none. Where the command has been
 	// done before, it gives what came of it then.
 	Exec(ctx context.Context, statements []Statement, command string) (Executed, error)
+	// ExecBound is the most that one Exec can consume.
+	ExecBound() []price.Reading
 	// ExecBasis says what the keyed effect of Exec rests on.
 	ExecBasis() string
 	// EffectsTable is the statement that makes the effects table, for people; "" where
@@ -84,9 +88,17 @@ type Column struct {
 	Type string `json:"type,omitempty"`
 }
 
+// serverOptions are those of every database server.
+var serverOptions = []string{"sslmode", "sslrootcert", "effects", "region"}
+
 // Drivers is every driver of SQL databases.
 func Drivers() []resource.Driver[DB] {
 	return []resource.Driver[DB]{
-		{Scheme: "sqlite", Service: "local/sqlite", Form: "sqlite:path", Open: openSQLite},
+		{Scheme: "postgres", Service: "local/postgres", Form: "postgres://user:password@host:5432/database", Options: pgOptions, Open: openPostgres},
+		{Scheme: "mysql", Service: "local/mysql", Form: "mysql://user:password@host:3306/database", Options: serverOptions, Open: openMySQL},
+		{Scheme: "sqlserver", Service: "local/sqlserver", Form: "sqlserver://user:password@host:1433/database", Options: serverOptions, Open: openMSSQL},
+		{Scheme: "athena", Service: "aws/athena", Form: "athena://database?region=us-east-1&workgroup=primary&output=s3://bucket/prefix/", Options: athenaOptions, Open: openAthena, Grants: athenaGrants},
+		{Scheme: "bigquery", Service: "gcp/bigquery", Form: "bigquery://project/dataset", Options: []string{"region", "endpoint", "most_scanned"}, Open: openBigQuery, Grants: bqGrants},
+		{Scheme: "sqlite", Service: "local/sqlite", Form: "sqlite:path", Options: []string{"effects"}, Open: openSQLite},
 	}
 }

@@ -34,9 +34,6 @@ func FileURI(path, options string) string {
 }
 
 func openSQLite(u *resource.URL) (DB, error) {
-	if u.Write {
-		return nil, errors.New("SQL databases can be read only: set access: read, or leave it out")
-	}
 	path, err := u.Local()
 	if err != nil {
 		return nil, err
@@ -65,6 +62,9 @@ func openSQLite(u *resource.URL) (DB, error) {
 		db.free <- nil
 	}
 	db.free <- conn
+	if u.Write {
+		return db.writable(path, u.Option("effects", "skein_effects"))
+	}
 	return db, nil
 }
 
@@ -87,7 +87,7 @@ func (db *sqlite) connect() (*sqlite3.Conn, error) {
 
 // Query runs one statement. What was read when a limit came is the result.
 func (db *sqlite) Query(ctx context.Context, text string, params []any, limits Limits) (rows Rows, err error) {
-	err = db.use(ctx, func(conn *sqlite3.Conn) error {
+	err = use(ctx, db.free, db.connect, "the query", func(conn *sqlite3.Conn) error {
 		rows, err = query(conn, text, params, limits, func() { effect.MeterFrom(ctx).Count(price.MeterQueries, 1, price.Counted) })
 		return err
 	})
@@ -148,21 +148,24 @@ func query(conn *sqlite3.Conn, text string, params []any, limits Limits, started
 }
 
 // use does something with a connection of its own; ctx interrupts it.
-func (db *sqlite) use(ctx context.Context, do func(*sqlite3.Conn) error) error {
+func use(ctx context.Context, free chan *sqlite3.Conn, connect func() (*sqlite3.Conn, error), doing string, do func(*sqlite3.Conn) error) error {
+	if ctx.Err() != nil {
+		return effect.Ended(ctx, effect.NotDone, doing)
+	}
 	var conn *sqlite3.Conn
 	var ok bool
 	select {
 	case <-ctx.Done():
-		return effect.Ended(ctx, effect.NotDone, "the query")
-	case conn, ok = <-db.free:
+		return effect.Ended(ctx, effect.NotDone, doing)
+	case conn, ok = <-free:
 	}
 	if !ok {
 		return &effect.Error{Outcome: effect.NotDone, Message: "the database is closed"}
 	}
-	defer func() { db.free <- conn }()
+	defer func() { free <- conn }()
 	if conn == nil {
 		var err error
-		if conn, err = db.connect(); err != nil {
+		if conn, err = connect(); err != nil {
 			conn = nil
 			return &effect.Error{Outcome: effect.NotDone, Retry: true, Message: "the database cannot be opened", Cause: err}
 		}
@@ -172,10 +175,10 @@ func (db *sqlite) use(ctx context.Context, do func(*sqlite3.Conn) error) error {
 	if !usable {
 		_, _ = survive(conn.Close) // it has no more memory: whatever it says, it is given up
 		conn = nil
-		return meaning(ctx, err)
+		return meaning(ctx, doing, err)
 	}
 	conn.SetInterrupt(old)
-	return meaning(ctx, err)
+	return meaning(ctx, doing, err)
 }
 
 // survive turns the driver's panic for want of memory, which here is a limit that
@@ -198,7 +201,7 @@ func survive(do func() error) (usable bool, err error) {
 func (db *sqlite) Tables(ctx context.Context) (tables []Table, err error) {
 	const text = `SELECT m.name, c.name, c.type FROM sqlite_schema m JOIN pragma_table_info(m.name) c
 		WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY m.name, c.cid`
-	err = db.use(ctx, func(conn *sqlite3.Conn) (err error) {
+	err = use(ctx, db.free, db.connect, "the query", func(conn *sqlite3.Conn) (err error) {
 		defer trust(conn)()
 		stmt, _, err := conn.Prepare(text)
 		if err != nil {
@@ -230,6 +233,9 @@ func (db *sqlite) Bound(limits Limits) []price.Reading {
 		{Meter: price.MeterRows, Quantity: int64(limits.Rows), Source: price.Counted}}
 }
 
+// TablesBound is nothing: the tables are looked up here.
+func (db *sqlite) TablesBound() []price.Reading { return []price.Reading{} }
+
 func (db *sqlite) Check(ctx context.Context) error {
 	_, err := db.Tables(ctx)
 	return err
@@ -256,15 +262,15 @@ func refuse(format string, a ...any) error {
 }
 
 // meaning says what an error of SQLite means; whatever it is, nothing was done.
-func meaning(ctx context.Context, err error) error {
+func meaning(ctx context.Context, doing string, err error) error {
 	var known *effect.Error
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
-		return effect.Ended(ctx, effect.NotDone, "the query")
 	case errors.As(err, &known):
 		return known
+	case ctx.Err() != nil:
+		return effect.Ended(ctx, effect.NotDone, doing)
 	case errors.Is(err, sqlite3.AUTH):
 		return refuse("the query would change the database or its settings, or use a function that is not allowed: only SELECT is")
 	case errors.Is(err, sqlite3.NOMEM), errors.Is(err, sqlite3.TOOBIG):

@@ -50,8 +50,19 @@ type stored struct {
 
 func (t *fakeTable) Names() Names { return t.names }
 
+// accept refuses a key that has no path of its own.
+func (t *fakeTable) accept(key Key) error {
+	if key.Partition == "." || key.Partition == ".." {
+		return refuse("the key %q is no name of an item", key.Partition)
+	}
+	return checkKey(t.names, key, 4<<10)
+}
+
 func (t *fakeTable) Get(ctx context.Context, key Key) (Item, error) {
-	doing := fmt.Sprintf("get the item of %q", key.Partition)
+	if err := t.accept(key); err != nil {
+		return Item{}, err
+	}
+	doing := fmt.Sprintf("get the item of %q", cut(key.Partition, 80))
 	var got stored
 	_, err := t.Do(ctx, fake.Request{Class: agent.Read, Method: http.MethodGet, Path: "/items/" + url.PathEscape(key.Partition),
 		Expect: []int{http.StatusOK, http.StatusNotFound}, Doing: doing,
@@ -92,7 +103,13 @@ func (t *fakeTable) Query(ctx context.Context, q Query, limit int) ([]Item, bool
 }
 
 func (t *fakeTable) Create(ctx context.Context, key Key, item json.RawMessage, command string) (Created, error) {
-	doing := fmt.Sprintf("put the item of %q", key.Partition)
+	if err := t.accept(key); err != nil {
+		return Created{}, err
+	}
+	if _, err := written(t.names, key, item); err != nil {
+		return Created{}, err
+	}
+	doing := fmt.Sprintf("put the item of %q", cut(key.Partition, 80))
 	var there stored
 	body := fmt.Appendf(nil, `{"item":%s}`, item) // as it is: encoding it again would escape it
 	a, err := t.Do(ctx, fake.Request{Class: agent.Keyed, Method: http.MethodPost, Path: "/items",

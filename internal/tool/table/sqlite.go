@@ -87,13 +87,19 @@ func (t *sqliteTable) prepare(conn *sqlite3.Conn, write bool) error {
 
 func (t *sqliteTable) Names() Names { return t.names }
 
+// sqliteMostKey keeps keys to what others can have as well.
+const sqliteMostKey = 4 << 10
+
 func (t *sqliteTable) Get(ctx context.Context, key Key) (item Item, err error) {
+	if err := checkKey(t.names, key, sqliteMostKey); err != nil {
+		return Item{}, err
+	}
 	err = t.use(ctx, "get an item", effect.NotDone, func(conn *sqlite3.Conn) error {
 		item.JSON, item.Version, err = t.get(conn, key)
 		return err
 	})
 	if err == nil {
-		consumed(ctx, price.MeterReads, price.MeterReadUnits, len(item.JSON), ReadUnit)
+		consumed(ctx, price.MeterReads, price.MeterReadUnits, billed(item.JSON), ReadUnit)
 	}
 	return item, err
 }
@@ -123,8 +129,12 @@ func (t *sqliteTable) Query(ctx context.Context, q Query, limit int) (items []It
 	}
 	err = t.use(ctx, "query items", effect.NotDone, func(conn *sqlite3.Conn) error {
 		return run(conn, fmt.Sprintf("SELECT item, command FROM %s%s%s LIMIT %d", t.table, where, order, limit+1), values, func(s *sqlite3.Stmt) {
+			if size >= MostListed {
+				more = true
+				return
+			}
 			item := Item{JSON: json.RawMessage(s.ColumnText(0)), Version: s.ColumnText(1)}
-			size += len(item.JSON)
+			size += billed(item.JSON)
 			items = append(items, item)
 		})
 	})
@@ -135,10 +145,13 @@ func (t *sqliteTable) Query(ctx context.Context, q Query, limit int) (items []It
 	if len(items) > limit {
 		return items[:limit], true, nil
 	}
-	return items, false, nil
+	return items, more, nil
 }
 
 func (t *sqliteTable) Create(ctx context.Context, key Key, item json.RawMessage, command string) (c Created, err error) {
+	if err := t.accept(key, item); err != nil {
+		return Created{}, err
+	}
 	columns, marks, values := sqlite3.QuoteIdentifier(t.names.Partition), "?", []string{key.Partition}
 	if t.names.Sort != "" {
 		columns, marks, values = columns+", "+sqlite3.QuoteIdentifier(t.names.Sort), "?, ?", append(values, key.Sort)
@@ -164,9 +177,22 @@ func (t *sqliteTable) Create(ctx context.Context, key Key, item json.RawMessage,
 	return c, err
 }
 
+// accept refuses an item that is not one of its key; one that is, is stored as it is
+// written.
+func (t *sqliteTable) accept(key Key, item json.RawMessage) error {
+	if err := checkKey(t.names, key, sqliteMostKey); err != nil {
+		return err
+	}
+	_, err := written(t.names, key, item)
+	return err
+}
+
 // Replace writes over the version that the caller has seen: a row's version is the id
 // of the command that wrote it.
 func (t *sqliteTable) Replace(ctx context.Context, key Key, item json.RawMessage, version, command string) (c Changed, err error) {
+	if err := t.accept(key, item); err != nil {
+		return Changed{}, err
+	}
 	where, values := t.where(key)
 	values = append(append([]string{string(item), command}, values...), version)
 	err = t.use(ctx, "replace an item", effect.Unknown, func(conn *sqlite3.Conn) error {
@@ -187,9 +213,15 @@ func (t *sqliteTable) Replace(ctx context.Context, key Key, item json.RawMessage
 
 // Delete removes the version that the caller has seen.
 func (t *sqliteTable) Delete(ctx context.Context, key Key, version, _ string) (c Changed, err error) {
+	if err := checkKey(t.names, key, sqliteMostKey); err != nil {
+		return Changed{}, err
+	}
 	where, values := t.where(key)
+	size := 0
 	err = t.use(ctx, "delete an item", effect.Unknown, func(conn *sqlite3.Conn) error {
-		if err := run(conn, "DELETE FROM "+t.table+where+" AND command = ?", append(values, version), nil); err != nil {
+		err := run(conn, "DELETE FROM "+t.table+where+" AND command = ? RETURNING octet_length(item)", append(values, version),
+			func(s *sqlite3.Stmt) { size = min(s.ColumnInt(0), MostItem) })
+		if err != nil {
 			return err
 		}
 		if conn.Changes() == 1 {
@@ -197,9 +229,11 @@ func (t *sqliteTable) Delete(ctx context.Context, key Key, version, _ string) (c
 		}
 		c.Item, c.Version, err = t.get(conn, key)
 		c.Repeat, c.Stale = c.Item == nil, c.Item != nil
+		size = billed(c.Item)
 		return err
 	})
-	consumed(ctx, price.MeterWrites, price.MeterWriteUnits, len(c.Item), WriteUnit)
+	// By the item that is there, as DynamoDB counts a delete.
+	consumed(ctx, price.MeterWrites, price.MeterWriteUnits, size, WriteUnit)
 	return c, err
 }
 

@@ -30,7 +30,7 @@ type Table interface {
 	// Get reads one item; its JSON is nil where there is none.
 	Get(ctx context.Context, key Key) (Item, error)
 	// Query reads at most limit items in the order of their keys, and says whether
-	// there are more.
+	// there are more. It stops early once it has read [MostListed] bytes of them.
 	Query(ctx context.Context, q Query, limit int) (items []Item, more bool, err error)
 	// Create stores an item under a key that is free, with the command's id.
 	Create(ctx context.Context, key Key, item json.RawMessage, command string) (Created, error)
@@ -50,6 +50,13 @@ type Changer interface {
 	Delete(ctx context.Context, key Key, version, command string) (Changed, error)
 	// ChangeBasis says what the two rest on.
 	ChangeBasis() string
+}
+
+// Scanner is a Table that may have no order among its partitions: a Query of one gives
+// its items in the order of the sort key, and one of all gives what the service hands
+// out first, ordered within what came.
+type Scanner interface {
+	Unordered() bool
 }
 
 // Item is an item as it is stored, without what the driver keeps beside it.
@@ -106,6 +113,16 @@ func Drivers() []resource.Driver[Table] {
 			Options: []string{"table", "partition_key", "sort_key"}, Open: openSQLite},
 		{Scheme: "fake", Service: "local/fake", Form: "fake://host:port/table?partition_key=attribute",
 			Options: []string{"partition_key"}, Open: openFake},
+		{Scheme: "dynamodb", Service: "aws/dynamodb", Form: "dynamodb://table?partition_key=attribute&sort_key=attribute&region=us-east-1",
+			Options: []string{"partition_key", "sort_key", "region", "endpoint", "indexes"}, Open: openDynamo, Grants: dynamoGrants},
+		{Scheme: "cosmos", Service: "azure/cosmosdb", Form: "cosmos://account/database/container?partition_key=attribute&sort_key=attribute&region=westeurope",
+			Options: []string{"partition_key", "sort_key", "region", "endpoint"}, Open: openCosmos, Grants: cosmosGrants},
+		{Scheme: "aztables", Service: "azure/tables", Form: "aztables://account/table?partition_key=attribute&sort_key=attribute&region=westeurope",
+			Options: []string{"partition_key", "sort_key", "region", "endpoint"}, Open: openAzTables, Grants: azTablesGrants},
+		{Scheme: "firestore", Service: "gcp/firestore", Form: "firestore://project/collection?partition_key=attribute&sort_key=attribute&region=us-central1",
+			Options: []string{"partition_key", "sort_key", "region", "endpoint", "database"}, Open: openFirestore, Grants: firestoreGrants},
+		{Scheme: "postgres", Service: "local/postgres", Form: "postgres://user:password@host/database?table=name&partition_key=attribute&sort_key=attribute",
+			Options: []string{resource.AnyOption}, Open: openPostgres},
 	}
 }
 
@@ -120,7 +137,22 @@ const (
 	ReadUnit  = 4 << 10
 	// MostItem is the largest item there can be.
 	MostItem = 400 << 10
+	// MostListed is after how many bytes of items a Query stops: more than a result
+	// can show, which is 1 MiB at most.
+	MostListed = 1 << 20
 )
+
+// mostPages is how many requests one Query sends, beside those that are sent again.
+const mostPages = 3
+
+// mostAnswer is the most that is read of one answer of a service. The services here
+// send items of less than 1 MiB, or pages of up to 4, in a JSON of their own that can
+// have twice the bytes.
+const mostAnswer = 8 << 20
+
+// commandAttr is what a driver keeps with an item, where the service has no room
+// beside it: the id of the command that wrote it last.
+const commandAttr = "skein_command"
 
 // bound is the bound of a driver that asks n times at most and counts as DynamoDB does.
 func bound(n int64, op Op, size Size) []price.Reading {
@@ -128,9 +160,16 @@ func bound(n int64, op Op, size Size) []price.Reading {
 		return []price.Reading{{Meter: price.MeterReads, Quantity: n, Source: price.Counted},
 			{Meter: price.MeterReadUnits, Quantity: n * int64(size.Items) * effect.Units(MostItem, ReadUnit), Source: price.Counted}}
 	}
+	bytes := int64(size.Bytes)
+	if op == OpDelete { // it is the item that is there which counts
+		bytes = MostItem
+	}
 	return []price.Reading{{Meter: price.MeterWrites, Quantity: n, Source: price.Counted},
-		{Meter: price.MeterWriteUnits, Quantity: n * effect.Units(int64(size.Bytes), WriteUnit), Source: price.Counted}}
+		{Meter: price.MeterWriteUnits, Quantity: n * effect.Units(bytes, WriteUnit), Source: price.Counted}}
 }
+
+// billed is how many bytes of an item count: a file can have larger ones than a service.
+func billed(item json.RawMessage) int { return min(len(item), MostItem) }
 
 var attribute = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	skeincloud "github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/fakecloud"
 	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/tool/effect"
@@ -24,7 +25,9 @@ import (
 // Place is an empty resource for one driver.
 type Place struct {
 	URL   string
-	Cloud *fakecloud.Server // what serves it; nil for a local resource
+	Cloud *fakecloud.Server // what serves it; nil for a local resource, or another's server
+	// Session is as whom it is opened; nil where no cloud guards it.
+	Session *skeincloud.Session
 }
 
 // cloud starts a stand-in for the length of a test and returns its host:port.

@@ -1,0 +1,148 @@
+package config
+
+import (
+	"context"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/skein-run/skein/internal/cloud"
+	"github.com/skein-run/skein/internal/secret"
+)
+
+// notRead stands for a secret that was not asked for, where nothing may be sent.
+const notRead = "secret-not-read"
+
+// secrets reads what references stand for, each once. Nothing is sent unless there is
+// a reference to a place that is asked over a network.
+type secrets struct {
+	source  secret.Source
+	offline bool
+	read    func(ctx context.Context, s secret.Source, ref string) (string, error)
+	known   map[string]known
+}
+
+type known struct {
+	value string
+	err   error
+}
+
+func newSecrets(dir string, env func(string) (string, bool), offline bool) *secrets {
+	return &secrets{
+		source: secret.Source{Dir: dir, Env: env}, offline: offline,
+		read:  func(ctx context.Context, s secret.Source, ref string) (string, error) { return s.Read(ctx, ref) },
+		known: map[string]known{},
+	}
+}
+
+// ahead reads many at the same time, before they are asked for one by one.
+func (s *secrets) ahead(refs []string) {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	slots := make(chan struct{}, 8)
+	asked := map[string]bool{}
+	for _, ref := range refs {
+		if _, have := s.known[ref]; have || asked[ref] {
+			continue
+		}
+		asked[ref] = true
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			k := s.fetch(ref)
+			mu.Lock()
+			defer mu.Unlock()
+			s.known[ref] = k
+		})
+	}
+	wg.Wait()
+}
+
+func (s *secrets) fetch(ref string) (k known) {
+	if s.offline && secret.Remote(ref) {
+		return known{value: notRead}
+	}
+	k.value, k.err = s.read(context.Background(), s.source, ref) // which bounds itself in time
+	return k
+}
+
+// value is what a reference stands for.
+func (s *secrets) value(ref string) (string, error) {
+	s.ahead([]string{ref})
+	k := s.known[ref]
+	return k.value, k.err
+}
+
+// texts are the secrets that were read, which no message may hold.
+func (s *secrets) texts() (all []string) {
+	for _, k := range s.known {
+		if len(k.value) >= 4 && k.value != notRead { // less would black out words
+			all = append(all, k.value)
+		}
+	}
+	return all
+}
+
+// expand puts what they stand for in the place of all references inside values.
+func (c *Config) expand(env func(string) (string, bool), s *secrets, p *problems) {
+	if refs := references(c.root); len(refs) > 0 {
+		s.source.Session = cloud.New(c.cloudsAhead(env, s, p))
+		s.ahead(refs)
+		p.hide = s.texts()
+	}
+	expander{env, func(n ast.Node, before, ref string) string {
+		value, err := s.value(ref)
+		if err != nil {
+			p.node(n, nil, "%v", err)
+		}
+		if strings.Contains(before, "://") { // in a URL a password may hold what has a meaning there
+			value = strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
+		}
+		return value
+	}, p}.expand(c.root)
+}
+
+// references are those to secrets inside the values of a file.
+func references(root ast.Node) (refs []string) {
+	x := expander{
+		func(string) (string, bool) { return "", true },
+		func(_ ast.Node, _, ref string) string { refs = append(refs, ref); return "" },
+		&problems{}, // what is wrong is said when they are replaced
+	}
+	ast.Walk(values(func(n ast.Node, text string) string {
+		x.replace(n, text)
+		return text
+	}), root)
+	return refs
+}
+
+// cloudsAhead is as whom the clouds are asked for secrets: what `clouds` says, read
+// before the rest of the file. It may refer to secrets of this machine only.
+func (c *Config) cloudsAhead(env func(string) (string, bool), s *secrets, p *problems) (o cloud.Options) {
+	_, n := child(c.root, "clouds")
+	if n == nil || yaml.NodeToValue(n, &o) != nil { // what is wrong is said with all the rest
+		return o
+	}
+	x := expander{env, func(n ast.Node, _, ref string) string {
+		if secret.Remote(ref) {
+			p.node(n, field("clouds"), "%s cannot be read before it is known as whom the clouds are asked: use env: or file: here", ref)
+			s.known[ref] = known{value: notRead}
+		}
+		value, _ := s.value(ref)
+		return value
+	}, &problems{}}
+	for _, one := range []any{&o.AWS, &o.Azure, &o.GCP} {
+		v := reflect.ValueOf(one).Elem()
+		for i := range v.NumField() {
+			if f := v.Field(i); f.Kind() == reflect.String {
+				f.SetString(x.replace(n, f.String()))
+			}
+		}
+	}
+	o.GCP.Credentials = beside(s.source.Dir, o.GCP.Credentials)
+	return o
+}

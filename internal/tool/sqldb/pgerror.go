@@ -1,0 +1,81 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/skein-run/skein/internal/tool/effect"
+)
+
+// meaning says what an error of a statement means. Whatever it is, nothing was done:
+// a transaction that is not committed is none.
+func (p *postgres) meaning(ctx context.Context, doing string, err error) error {
+	var known *effect.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return known
+	case ctx.Err() != nil:
+		return effect.Ended(ctx, effect.NotDone, doing)
+	}
+	if e := p.known(err); e != nil {
+		return e
+	}
+	return p.brokeDuring(doing, err)
+}
+
+// known is the meaning of an error that a server of PostgreSQL or MySQL told; nil
+// where it told none.
+func (s *server) known(err error) *effect.Error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pgKnown(pg)
+	}
+	return myKnown(err)
+}
+
+// pgKnown reads PostgreSQL's codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+func pgKnown(e *pgconn.PgError) *effect.Error {
+	refused := func(message string) *effect.Error {
+		return &effect.Error{Outcome: effect.Refused, Message: message, Cause: e}
+	}
+	later := func(message string) *effect.Error {
+		return &effect.Error{Outcome: effect.NotDone, Retry: true, Message: message, Cause: e}
+	}
+	switch e.Code {
+	case "25006":
+		return refused("the query would change the database: only SELECT is allowed (" + e.Message + ")")
+	case "57014":
+		return &effect.Error{Outcome: effect.NotDone, Message: "the statement took longer than its limit, and the server stopped it", Cause: e}
+	case "40001", "40P01":
+		return later("the transaction met another one: " + e.Message)
+	case "55P03":
+		return later("a row or table is locked by another transaction")
+	case "53300", "57P03":
+		return later("the database server has no connection free: " + e.Message)
+	case "57P01", "57P02", "57P04":
+		return later("the database server ended the connection: " + e.Message)
+	case "28P01", "28000", "3D000":
+		return refused("the database server does not let us in: " + e.Message)
+	case "42501":
+		return refused("a permission is missing: " + e.Message)
+	}
+	switch e.Code[:min(2, len(e.Code))] {
+	case "53":
+		return later("the database server is short of something: " + e.Message)
+	case "08":
+		return later("the connection to the database broke: " + e.Message)
+	}
+	message := "the query failed: " + e.Message
+	if e.Detail != "" {
+		message += ". " + e.Detail
+	}
+	if e.Hint != "" {
+		message += " (" + strings.TrimSuffix(e.Hint, ".") + ")"
+	}
+	return refused(message)
+}
