@@ -50,6 +50,14 @@ func (o *Open) Blind(at time.Time) bool {
 	return false
 }
 
+// MayRepeat reports whether this try, begun at that moment, may do the effect once more:
+// whoever is told of it should hear so.
+func (o *Open) MayRepeat(at time.Time) bool {
+	before := *o
+	before.Started = false // which is of this try
+	return before.Blind(at)
+}
+
 // asks reports whether a person has to be asked before another try at that moment.
 func (o *Open) asks(at time.Time) bool { return o.Blind(at) && !o.Resend }
 

@@ -154,8 +154,8 @@ func (p *puppet) add(run string, in agent.Input, d agent.Decision) {
 
 func (p *puppet) goOn(run string) {
 	p.add(run, agent.Input{Kind: agent.ModelAnswered, Command: run + "/1/1", Try: 1, Cost: usd("0.02"), Answer: &agent.Answer{
-		Call: "call_7", Deployment: "openai/gpt", Attempts: 2, Calls: []agent.CallFact{{ID: "c", Tool: "alerts_send", Promise: agent.Promise{Class: agent.Once}},
-	}}, agent.Decision{Status: agent.Running, Commands: []agent.Command{{ID: run + "/2/1", Kind: agent.CallTool, Class: agent.Once, Tool: "alerts_send"}}})
+		Call: "call_7", Deployment: "openai/gpt", Attempts: 2, Calls: []agent.CallFact{{ID: "c", Tool: "alerts_send", Promise: agent.Promise{Class: agent.Once}}},
+	}}, agent.Decision{Status: agent.Running, Commands: []agent.Command{{ID: run + "/2/1", Kind: agent.CallTool, Promise: agent.Promise{Class: agent.Once}, Tool: "alerts_send"}}})
 	p.add(run, agent.Input{Kind: agent.EffectStarted, Command: run + "/2/1", Try: 1}, agent.Decision{Status: agent.Running})
 	p.add(run, agent.Input{Kind: agent.ToolFailed, Command: run + "/2/1", Try: 1, Failure: &agent.Failure{Outcome: "unknown", Message: "the connection broke"}},
 		agent.Decision{Status: agent.InDoubt, Reason: "alerts_send may have happened", Doubt: []string{run + "/2/1"}})

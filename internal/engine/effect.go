@@ -221,7 +221,7 @@ func (e *Engine) execute(ctx context.Context, run string, s *snapshot, f *flight
 		args = json.RawMessage("{}")
 	}
 	return f.tool.Do(tool.WithRest(ctx, e.restOf(run)), tool.Call{
-		ID: s.do.ID, Try: s.do.Try, Op: s.do.Tool, Args: args, Again: s.do.Resend && s.do.Blind(e.o.Now()),
+		ID: s.do.ID, Try: s.do.Try, Op: s.do.Tool, Args: args, Again: s.do.Resend && s.do.MayRepeat(e.o.Now()),
 	})
 }
 

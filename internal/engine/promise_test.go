@@ -80,10 +80,10 @@ func TestAResultIsReadOnWhereItWasCut(t *testing.T) {
 	if !strings.HasPrefix(shown, whole[:100]) || !strings.Contains(shown, "the first 100 of 5000 bytes") || !strings.Contains(shown, name) {
 		t.Errorf("the beginning that was shown is %q", shown)
 	}
-	if rest := l.payload(run + "/3/1/1/result"); !strings.HasPrefix(rest, whole[100:200]) {
+	if rest := l.payload(run + "/4/1/1/result"); !strings.HasPrefix(rest, whole[100:200]) {
 		t.Errorf("what was read on is %.80q", rest)
 	}
-	if other := l.payload(run + "/4/1/1/failure"); !strings.Contains(other, "this run has no result") {
+	if other := l.payload(run + "/6/1/1/failure"); !strings.Contains(other, "this run has no result") {
 		t.Errorf("another run's result gave %q", other)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/config"
 	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/tool"
@@ -16,7 +17,7 @@ import (
 
 // openTriggers opens the queues whose messages start runs.
 func (n *Node) openTriggers() error {
-	triggers, err := OpenTriggers(n.o.Config)
+	triggers, err := OpenTriggers(n.o.Config, n.session)
 	n.triggers = triggers
 	n.later(func() {
 		for _, t := range triggers {
@@ -27,12 +28,12 @@ func (n *Node) openTriggers() error {
 }
 
 // OpenTriggers opens the queue of every trigger of a configuration. Nothing is received.
-func OpenTriggers(c *config.Config) ([]*engine.Trigger, error) {
+func OpenTriggers(c *config.Config, session *cloud.Session) ([]*engine.Trigger, error) {
 	var triggers []*engine.Trigger
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(c.Agents)) {
 		for i, o := range c.Agents[name].Triggers {
-			q, u, err := tool.OpenQueue("queue", o.Queue, session(c))
+			q, u, err := tool.OpenQueue("queue", o.Queue, session)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("agents.%s.triggers[%d].%w", name, i, err))
 				continue

@@ -129,7 +129,7 @@ func (s *shop) serve(f *flight, key string) agent.Input {
 		w.say("do %s", f.id)
 		if !f.do.Resend {
 			w.once("a once effect is done once", f.do.ID, s.told[f.do.ID]-w.people.lies[f.do.ID])
-		} else if !f.do.Blind(w.now) {
+		} else if !f.do.MayRepeat(w.now) {
 			s.plain[f.do.ID]++
 			w.once("what may be a repeat says so", f.do.ID, s.plain[f.do.ID]-w.people.lies[f.do.ID])
 		}

@@ -81,11 +81,12 @@ func (t *azTable) ChangeBasis() string { return "If-Match with the entity's ETag
 
 // What entities can hold, from
 // https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
-// (general knowledge): a text of 64 KB in UTF-16, and 1 MB in all.
+// (general knowledge): a text of 64 KB in UTF-16, and 1 MB in all. A text here stays a
+// little below.
 const (
 	azMostKey   = 1 << 10
-	azMostText  = 32 << 10 // units of UTF-16
-	azMostTexts = 15
+	azMostText  = 30_000 // units of UTF-16
+	azMostTexts = 16
 	azForbidden = `/\#?%`
 
 	// azItemAttr keeps the item as it was given, in as many properties as that takes:

@@ -98,7 +98,7 @@ func (t *cosmosTable) credential(u *resource.URL) (func(*policy.Request) error, 
 			if _, id, ok := strings.Cut(r.Raw().URL.Path, "/docs/"); ok {
 				link += "/docs/" + id
 			}
-			put(r, "master", key.sign(strings.ToLower(r.Raw().Method)+"\ndocs\n"+link+"\n"+strings.ToLower(r.Raw().Header.Get("x-ms-date"))+"\n\n"))
+			put(r, "master", cosmosSign(key, r.Raw().Method, "docs", link, r.Raw().Header.Get("x-ms-date")))
 			return nil
 		}, nil
 	}
@@ -113,6 +113,11 @@ func (t *cosmosTable) credential(u *resource.URL) (func(*policy.Request) error, 
 		}
 		return err
 	}, nil
+}
+
+// cosmosSign signs what a request asks of which resource; the link keeps its letters.
+func cosmosSign(key accountKey, method, kind, link, date string) string {
+	return key.sign(strings.ToLower(method) + "\n" + kind + "\n" + link + "\n" + strings.ToLower(date) + "\n\n")
 }
 
 // cosmosGrants are in Cosmos DB's own system of roles, which reaches down to a

@@ -51,25 +51,29 @@ func (a asking) do(ctx context.Context, ask func(context.Context) (*types.Consum
 			}
 			return nil
 		}
-		if status.Load()/100 == 2 {
-			unread(ctx, counts)
-		}
-		return a.failed(ctx, sent.Load(), int(status.Load()), err)
+		return a.failed(ctx, counts, sent.Load(), int(status.Load()), err)
 	})
 }
 
 // failed is what an error of the SDK means.
-func (a asking) failed(ctx context.Context, sent bool, status int, err error) error {
+func (a asking) failed(ctx context.Context, counts effect.Counts, sent bool, status int, err error) error {
 	var api smithy.APIError
-	if !errors.As(err, &api) || status == 0 || status/100 == 2 {
-		if status/100 == 2 && ctx.Err() == nil {
-			return unreadable(a.doing, err)
-		}
-		return unanswered(ctx, a.doing, sent, err)
+	code := ""
+	if errors.As(err, &api) {
+		code = api.ErrorCode()
 	}
-	code := api.ErrorCode()
-	if code == "UnknownError" && status < 500 && status != http.StatusTooManyRequests {
+	switch {
+	case status == 0:
+		return unanswered(ctx, a.doing, sent, err)
+	case status/100 == 2, status < 500 && status != http.StatusTooManyRequests && (code == "" || code == "UnknownError"):
+		// It was answered, and what it consumed stands in what cannot be read.
+		unread(ctx, counts)
+		if ctx.Err() != nil {
+			return effect.Ended(ctx, effect.Unknown, a.doing)
+		}
 		return unreadable(a.doing, err)
+	case api == nil:
+		api = &smithy.GenericAPIError{}
 	}
 	e := &effect.Error{Outcome: effect.Refused, Cause: err,
 		Message: fmt.Sprintf("%s in the table %s: DynamoDB says %s", a.doing, a.t.table, fault{code: code, message: api.ErrorMessage()}.words(status))}
