@@ -44,7 +44,7 @@ func testMain(m *testing.M) int {
 }
 
 // aTour is a tour with some of the companies, whose processes end with the test.
-func aTour(t *testing.T, pace time.Duration, companies ...string) (*tour, *bytes.Buffer) {
+func aTour(t *testing.T, cloud string, pace time.Duration, companies ...string) (*tour, *bytes.Buffer) {
 	if testing.Short() {
 		t.Skip("it starts processes and kills them; left out with -short")
 	}
@@ -52,7 +52,7 @@ func aTour(t *testing.T, pace time.Duration, companies ...string) (*tour, *bytes
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newPlan(Options{})
+	p, err := newPlan(Options{Cloud: cloud})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,13 +78,14 @@ func aTour(t *testing.T, pace time.Duration, companies ...string) (*tour, *bytes
 // to its end, nothing is done twice, and the bill is what the services logged.
 // SKEIN_DEMO_SEEDS takes more seeds than the few of every day.
 func TestNothingIsLostOrRepeatedWhereverItBreaks(t *testing.T) {
-	seeds := 4
+	seeds := 6
 	if n, err := strconv.Atoi(os.Getenv("SKEIN_DEMO_SEEDS")); err == nil {
 		seeds = n
 	}
 	for seed := range uint64(seeds) {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			tour, out := aTour(t, time.Millisecond, "Apple", "Tesla", poor)
+		cloud := scenes[seed%uint64(len(scenes))].name
+		t.Run(fmt.Sprintf("seed %d on %s", seed, cloud), func(t *testing.T) {
+			tour, out := aTour(t, cloud, time.Millisecond, "Apple", "Tesla", poor)
 			tour.plan.chance(rand.New(rand.NewPCG(seed, 7)))
 			t.Logf("faults %+v", tour.plan.faults)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -129,7 +130,7 @@ func (p *plan) chance(r *rand.Rand) {
 
 // A judge that finds nothing proves nothing: each of these lies must be found.
 func TestTheJudgeFindsWhatIsWrong(t *testing.T) {
-	tour, _ := aTour(t, 0, "Apple", poor)
+	tour, _ := aTour(t, "", 0, "Apple", poor)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tour.plan.kills = nil
@@ -227,7 +228,7 @@ func without(log []fakecloud.Line, service string) []fakecloud.Line {
 
 // Whoever leaves in the middle is told how to go on, and nothing is lost.
 func TestATourThatIsLeftGoesOnWithServe(t *testing.T) {
-	tour, out := aTour(t, time.Millisecond, "Apple", "NVIDIA", poor)
+	tour, out := aTour(t, "", time.Millisecond, "Apple", "NVIDIA", poor)
 	ctx, cancel := context.WithCancel(t.Context())
 	tour.plan.kills = []moment{func(a *activity) bool {
 		if a.findings > 0 {
@@ -291,7 +292,7 @@ func TestARealModelIsTakenFromTheEnvironment(t *testing.T) {
 		"Ollama": {[]string{"OPENAI_BASE_URL", "http://127.0.0.1:11434/v1", "OPENAI_MODEL", "qwen3"},
 			[]string{`endpoint: "http://127.0.0.1:11434/v1"`, `upstream: "qwen3"`, `"openai/qwen3": {input: "0", output: "0"}`}},
 	} {
-		p := &plan{}
+		p := &plan{scene: scenes[0]}
 		if err := p.realModel(env(c.env...)); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

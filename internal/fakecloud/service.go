@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/skein-run/skein/internal/price"
@@ -139,6 +140,10 @@ func (s *Server) answerService(w http.ResponseWriter, out outcome, base Line) {
 func send(w http.ResponseWriter, status int, header map[string]string, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	for k, v := range header {
+		if strings.HasPrefix(k, "x-amz-meta-") { // whose names clients of S3 take as they come
+			w.Header()[k] = []string{v}
+			continue
+		}
 		w.Header().Set(k, v)
 	}
 	if w.Header().Get("Content-Length") == "" { // the answer to HEAD says how long another would be

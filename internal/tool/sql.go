@@ -17,8 +17,9 @@ import (
 // is sent with every call of a model. The whole is one operation away.
 const mostOutline = 1500
 
-// outlineTime is how long a tool may look for it when it is opened.
-const outlineTime = 2 * time.Second
+// outlineTime is how long a tool may look for it when it is opened: two seconds, less
+// what a driver takes to let go of a server that is silent.
+const outlineTime = 1400 * time.Millisecond
 
 func openSQL(name, rawURL string, spec Spec, opts resource.With) (Tool, error) {
 	db, u, _, err := resource.Open("sql", rawURL, opts, sqldb.Drivers())

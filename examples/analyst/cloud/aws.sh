@@ -187,7 +187,7 @@ policy() {
   printf '{"Version":"2012-10-17","Statement":['
   printf '{"Effect":"Allow","Action":["s3:ListBucket"],"Resource":["arn:%s:s3:::%s"]},' "$partition" "$bucket"
   printf '{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:%s:s3:::%s/*"]},' "$partition" "$bucket"
-  printf '{"Effect":"Allow","Action":["dynamodb:DeleteItem","dynamodb:GetItem","dynamodb:PutItem","dynamodb:Query","dynamodb:Scan"],"Resource":["%s"]},' "$table_arn"
+  printf '{"Effect":"Allow","Action":["dynamodb:GetItem","dynamodb:PutItem","dynamodb:Query","dynamodb:Scan"],"Resource":["%s"]},' "$table_arn"
   printf '{"Effect":"Allow","Action":["sns:GetTopicAttributes","sns:Publish"],"Resource":["%s"]}]}' "$topic"
 }
 
@@ -234,10 +234,11 @@ up() {
   if [ -n "$dry" ]; then
     answer=https://sqs.$region.amazonaws.com/$account/$queue
   else
-    found '^$' aws ${sqs_at:+"$sqs_at"} sqs get-queue-url --queue-name "$queue" --query QueueUrl --output text
+    found 'NonExistentQueue|QueueDoesNotExist' aws ${sqs_at:+"$sqs_at"} sqs get-queue-url --queue-name "$queue" --query QueueUrl --output text || die "the queue $queue is gone again; run the same once more"
   fi
   text=$(printf '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},"Action":"sqs:SendMessage","Resource":"%s","Condition":{"ArnEquals":{"aws:SourceArn":"%s"}}}]}' "$queue_arn" "$topic")
-  change aws ${sqs_at:+"$sqs_at"} sqs set-queue-attributes --queue-url "$answer" --attributes "{\"Policy\":\"${text//\"/\\\"}\"}"
+  text=$(printf '%s' "$text" | sed 's/"/\\"/g') # a policy is a text within the JSON
+  change aws ${sqs_at:+"$sqs_at"} sqs set-queue-attributes --queue-url "$answer" --attributes "{\"Policy\":\"$text\"}"
   change aws sns subscribe --topic-arn "$topic" --protocol sqs --notification-endpoint "$queue_arn"
 
   is=$(role_owner)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Creates and removes what the financial analyst needs on Azure: its filings in Blob
 # Storage, a container of findings in Cosmos DB (serverless), a Service Bus topic for its
-# notices that drops repeated ones, and the roles to do to these what the agent does.
+# notices that drops repeated ones, and the roles to use them. These are Azure's own;
+# `skein policy azure analyst` prints narrower ones.
 #
 #   cloud/azure.sh dry              says what would be created, how, and what it costs
 #   cloud/azure.sh up               creates what is not there yet: some minutes

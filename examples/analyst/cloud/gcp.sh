@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Creates and removes what the financial analyst needs on Google Cloud: its filings in
 # Cloud Storage, a Firestore database for its findings, a Pub/Sub topic for its notices
-# with a subscription to read them, and a service account that may do to these what the
-# agent does, and nothing else.
+# with a subscription to read them, and a service account that may use these and nothing
+# else. Its roles are Google's own; `skein policy gcp analyst` prints narrower ones.
 #
 #   cloud/gcp.sh dry              says what would be created, how, and what it costs
 #   cloud/gcp.sh up               creates what is not there yet

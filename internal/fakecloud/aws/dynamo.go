@@ -25,6 +25,7 @@ type table struct {
 	created time.Time
 	keys    []keyPart // the partition key and, where there is one, the sort key
 	items   map[string]*stored
+	deleted map[string]string // the command that deleted each key last, where one did
 }
 
 // keyPart is an attribute of a key, and the kind of its values: S, N or B.
@@ -51,7 +52,7 @@ func (st *dynamoStore) fill(tables map[string]standin.Table) {
 		if t.SortKey != "" {
 			keys = append(keys, keyPart{t.SortKey, "S"})
 		}
-		st.tables[name] = &table{id: name, created: born, keys: keys, items: map[string]*stored{}}
+		st.tables[name] = &table{id: name, created: born, keys: keys, items: map[string]*stored{}, deleted: map[string]string{}}
 	}
 }
 

@@ -177,13 +177,23 @@ func (c *Cloud) apply(k *call, op string, in *writeIn) standin.Outcome {
 	return out
 }
 
-// repeats reports whether what is stored is the work of the same command already.
-func (w *write) repeats(was *stored) bool { return w.command != "" && was.command == w.command }
+// repeats reports whether what is stored, or that nothing is, is the work of the same
+// command already.
+func (w *write) repeats(was *stored) bool {
+	by := was.command
+	if w.remove && was.item == nil {
+		by = w.table.deleted[w.key]
+	}
+	return w.command != "" && by == w.command
+}
 
 // commit stores what the change made.
 func (w *write) commit(now *stored) {
 	if now == nil {
-		delete(w.table.items, w.key)
+		if w.table.items[w.key] != nil {
+			delete(w.table.items, w.key)
+			w.table.deleted[w.key] = w.command
+		}
 	} else if !w.check {
 		w.table.items[w.key] = now
 	}

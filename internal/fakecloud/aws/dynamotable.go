@@ -36,7 +36,7 @@ func (c *Cloud) createTable(k *call) standin.Outcome {
 	case len(in.AttributeDefinitions) != len(in.KeySchema):
 		return k.invalid("One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
 	}
-	t := &table{id: k.id, created: k.Now, items: map[string]*stored{}}
+	t := &table{id: k.id, created: k.Now, items: map[string]*stored{}, deleted: map[string]string{}}
 	for _, e := range in.KeySchema {
 		i := slices.IndexFunc(in.AttributeDefinitions, func(a keyAttribute) bool { return a.AttributeName == e.AttributeName })
 		if i < 0 || !slices.Contains([]string{"S", "N", "B"}, in.AttributeDefinitions[i].AttributeType) {

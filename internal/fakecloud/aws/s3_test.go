@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -66,6 +67,16 @@ func TestObjectComesBackAsItWasStored(t *testing.T) {
 		t.Errorf("a head came with %d bytes", n)
 	}
 	w.wantLast(t, "s3", "HeadObject", map[string]int64{"requests.get": 1})
+
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.Split(w.url, "/")[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "HEAD /cloud/aws/filings/notes/a%%20b+c.md HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Amz-Content-Sha256: UNSIGNED-PAYLOAD\r\n"+
+		"Authorization: AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=00\r\n\r\n")
+	if wire := text(t, conn); !strings.Contains(wire, "\r\nx-amz-meta-skein-command: run_1/2/0\r\n") || !strings.Contains(wire, fmt.Sprintf("Content-Length: %d\r\n", len(body))) {
+		t.Errorf("the names of metadata are not small, or the length is not the object's: %s", wire)
+	}
 }
 
 func TestRangesAreThoseOfHTTP(t *testing.T) {

@@ -10,7 +10,6 @@ package document
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -79,9 +78,3 @@ func tidy(text string) string {
 
 // letters are ligatures that fonts draw as one, as they are searched for.
 var letters = strings.NewReplacer("ﬀ", "ff", "ﬁ", "fi", "ﬂ", "fl", "ﬃ", "ffi", "ﬄ", "ffl", "ﬅ", "ft", "ﬆ", "st", "\u00ad", "")
-
-// IsError reports whether err is about the document itself.
-func IsError(err error) bool {
-	var e *Error
-	return errors.As(err, &e)
-}

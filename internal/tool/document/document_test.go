@@ -83,15 +83,15 @@ func TestHostilePDFTakesNothingAlong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			start := time.Now()
 			got, err := document.Text(ctx, data, "", "x.pdf")
 			took := time.Since(start)
-			if took > 8*time.Second {
+			if took > 5*time.Second {
 				t.Errorf("it took %s", took)
 			}
-			if err != nil && !document.IsError(err) && !errors.Is(err, context.DeadlineExceeded) {
+			if err != nil && !saysWhy(err) && !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%v", err)
 			}
 			if len(got) > 16<<20 || !utf8.ValidString(got) {
@@ -100,6 +100,12 @@ func TestHostilePDFTakesNothingAlong(t *testing.T) {
 			t.Logf("%s: %.60q, %v", took.Round(time.Millisecond), got, err)
 		})
 	}
+}
+
+// saysWhy is whether err is about the document.
+func saysWhy(err error) bool {
+	var why *document.Error
+	return errors.As(err, &why)
 }
 
 func itoa(n int) string {
@@ -164,7 +170,7 @@ func FuzzHTML(f *testing.F) {
 	f.Add([]byte(strings.Repeat("<div hidden>", 100)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := document.Text(t.Context(), data, "text/html", "")
-		if err != nil && !document.IsError(err) {
+		if err != nil && !saysWhy(err) {
 			t.Fatal(err)
 		}
 		if !utf8.ValidString(got) {
@@ -178,7 +184,7 @@ func FuzzPDF(f *testing.F) {
 	f.Add(onePage(stream("/X Do"), "<< /Subtype /Form /Length 3 >>\nstream\nq Q\nendstream"))
 	f.Add(pdfFile("<< /Type /Catalog /Pages 1 0 R /Kids [1 0 R] >>"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if got, err := document.Text(t.Context(), append([]byte("%PDF-"), data...), "", ""); err != nil && !document.IsError(err) || !utf8.ValidString(got) {
+		if got, err := document.Text(t.Context(), append([]byte("%PDF-"), data...), "", ""); err != nil && !saysWhy(err) || !utf8.ValidString(got) {
 			t.Fatalf("%q, %v", got, err)
 		}
 	})

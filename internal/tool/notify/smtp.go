@@ -35,6 +35,10 @@ type mailTopic struct {
 	roots         *x509.CertPool // nil is the machine's
 }
 
+// session is how long a session may take where its context does not say: a server may
+// look at a mail for ten minutes before it answers. RFC 5321, section 4.5.3.2.6.
+const session = 12 * time.Minute
+
 // goodbye is how long a server may take to end a session in which all is said.
 const goodbye = 2 * time.Second
 
@@ -120,6 +124,7 @@ func (t *mailTopic) talk(ctx context.Context, doing string, do func(*smtp.Client
 		return t.failed(ctx, doing, "the mail server cannot be reached", effect.NotDone, err)
 	}
 	defer func() { _ = wire.Close() }() // what was said is said, or the error is told
+	_ = wire.SetDeadline(time.Now().Add(session))
 	// A session knows no context: the end of ours ends its connection.
 	defer context.AfterFunc(ctx, func() { _ = wire.SetDeadline(time.Unix(1, 0)) })()
 	conn := wire

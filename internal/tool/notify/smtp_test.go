@@ -43,7 +43,7 @@ func talk(conn net.Conn, answers map[string]string) {
 	in := bufio.NewScanner(conn)
 	say := func(text string) bool {
 		_, _ = io.WriteString(conn, text)
-		return text != ""
+		return strings.HasSuffix(text, "\n") // else it breaks off there
 	}
 	for ok := say("220 here\r\n"); ok && in.Scan(); {
 		verb, _, _ := strings.Cut(in.Text(), " ")

@@ -11,35 +11,40 @@ import (
 var dialects = map[string]*dialect{"pg": pgDialect, "my": myDialect, "ms": msDialect, "lite": sqliteDialect, "bq": bqDialect, "athena": athenaDialect}
 
 func TestParametersAreFoundOutsideOfTextsNamesAndComments(t *testing.T) {
-	for _, c := range []struct{ dialect, in, want string }{
-		{"pg", "SELECT ? + ?", "SELECT $1 + $2"},
-		{"ms", "SELECT ? + ?", "SELECT @p1 + @p2"},
-		{"my", "SELECT ? + ?", "SELECT ? + ?"},
-		{"pg", "SELECT '?', ''' ?', \"a?\"\"?\", ?", "SELECT '?', ''' ?', \"a?\"\"?\", $1"},
-		{"pg", `SELECT '\', ?`, `SELECT '\', $1`},
-		{"pg", `SELECT E'\'?', ?`, `SELECT E'\'?', $1`},
-		{"my", `SELECT '\'?', "\"?", ?`, `SELECT '\'?', "\"?", ?`},
-		{"pg", "SELECT $$ ? $$, $a$ $b$ ? $a$, ?", "SELECT $$ ? $$, $a$ $b$ ? $a$, $1"},
-		{"pg", "SELECT a$b$?", "SELECT a$b$$1"},
-		{"pg", "SELECT j ?? 'a', j ??| k, ?", "SELECT j ? 'a', j ?| k, $1"},
-		{"pg", "SELECT 1 -- ?\n, ?", "SELECT 1  \n, $1"},
-		{"pg", "SELECT 1 /* ? /* ? */ ? */, ?", "SELECT 1  , $1"},
-		{"my", "SELECT 1 /* ? /* ? */, ?", "SELECT 1  , ?"},
-		{"my", "SELECT 1 # ?\n, ?", "SELECT 1  \n, ?"},
-		{"my", "SELECT 1--?", "SELECT 1--?"},
-		{"my", "SELECT 1 /*! + ? */", "SELECT 1"},
-		{"ms", "SELECT [a?]]?], ? FROM #t", "SELECT [a?]]?], @p1 FROM #t"},
-		{"lite", "SELECT [a?], `?`, ?", "SELECT [a?], `?`, ?"},
-		{"pg", "SELECT 1.5e-3+?", "SELECT 1.5e-3+$1"},
-		{"pg", " SELECT 1 ; ; -- x", "SELECT 1"},
-		{"pg", "SELECT ';' ;", "SELECT ';'"},
+	for _, c := range []struct {
+		dialect, in, want string
+		params            int
+	}{
+		{"pg", "SELECT ? + ?", "SELECT $1 + $2", 2},
+		{"ms", "SELECT ? + ?", "SELECT @p1 + @p2", 2},
+		{"my", "SELECT ? + ?", "SELECT ? + ?", 2},
+		{"pg", "SELECT '?', ''' ?', \"a?\"\"?\", ?", "SELECT '?', ''' ?', \"a?\"\"?\", $1", 1},
+		{"pg", `SELECT '\', ?`, `SELECT '\', $1`, 1},
+		{"pg", `SELECT E'\'?', ?`, `SELECT E'\'?', $1`, 1},
+		{"my", `SELECT '\'?', "\"?", ?`, `SELECT '\'?', "\"?", ?`, 1},
+		{"pg", "SELECT $$ ? $$, $a$ $b$ ? $a$, ?", "SELECT $$ ? $$, $a$ $b$ ? $a$, $1", 1},
+		{"pg", "SELECT a$b$?", "SELECT a$b$$1", 1},
+		{"pg", "SELECT j ?? 'a', j ??| k, ?", "SELECT j ? 'a', j ?| k, $1", 1},
+		{"pg", "SELECT 1 -- ?\n, ?", "SELECT 1  \n, $1", 1},
+		{"pg", "SELECT 1 /* ? /* ? */ ? */, ?", "SELECT 1  , $1", 1},
+		{"my", "SELECT 1 /* ? /* ? */, ?", "SELECT 1  , ?", 1},
+		{"my", "SELECT 1 # ?\n, ?", "SELECT 1  \n, ?", 1},
+		{"my", "SELECT 1--?", "SELECT 1--?", 1},
+		{"my", "SELECT 1 /*! + ? */", "SELECT 1", 0},
+		{"ms", "SELECT [a?]]?], ? FROM #t", "SELECT [a?]]?], @p1 FROM #t", 1},
+		{"lite", "SELECT [a?], `?`, ?", "SELECT [a?], `?`, ?", 1},
+		{"pg", "SELECT 1.5e-3+?", "SELECT 1.5e-3+$1", 1},
+		{"pg", " SELECT 1 ; ; -- x", "SELECT 1", 0},
+		{"pg", "SELECT ';' ;", "SELECT ';'", 0},
+		{"bq", `SELECT "?", '\'?', r'\'?', ''' ' ? ''', """a"? """, ?`, `SELECT "?", '\'?', r'\'?', ''' ' ? ''', """a"? """, ?`, 1},
+		{"athena", `SELECT '?''', "a?", ?`, `SELECT '?''', "a?", ?`, 1},
 	} {
 		st, err := dialects[c.dialect].lex(c.in)
 		if err != nil {
 			t.Errorf("%s: %s: %v", c.dialect, c.in, err)
 			continue
 		}
-		if st.text != c.want || st.params != strings.Count(c.want, "?")+strings.Count(c.want, "$1")+strings.Count(c.want, "$2")+strings.Count(c.want, "@p") && !strings.Contains(c.in, "'?'") && !strings.Contains(c.in, "'\\'?'") && !strings.Contains(c.in, "??") && !strings.Contains(c.in, "[a?") && !strings.Contains(c.in, "$$") {
+		if st.text != c.want || st.params != c.params {
 			t.Errorf("%s: %s: %d parameters in\n%q, wanted\n%q", c.dialect, c.in, st.params, st.text, c.want)
 		}
 	}

@@ -86,7 +86,7 @@ func (p *postgres) use(ctx context.Context, most int64, doing string, do func(*p
 	}
 	defer func() { p.pool.give(l) }()
 	l.traffic.hold(ctx, most)
-	defer func() { l.traffic.release() }()
+	defer func() { l.traffic.release() }() // of the connection that it has then
 	if l.conn != nil && time.Since(l.used) > time.Second && l.conn.CheckConn() != nil {
 		p.drop(l)
 		l.traffic.hold(ctx, most)

@@ -92,7 +92,7 @@ YyRIHN8wfdVoOw==
 
 func TestURLsOfServersThatCannotBeMeant(t *testing.T) {
 	for url, want := range map[string]string{
-		"postgres://u:p@h/x?sslmode=maybe": "sslmode", "postgres:///x": "host is missing", "postgres://u:%zz@h/x": "well escaped", "postgres://h/x?effects=a;b": "effects",
+		"postgres://u:p@h/x?sslmode=maybe": "sslmode", "postgres:///x": "host is missing", "postgres://u:%zz@h/x": "well escaped", "postgres://h/x?effects=A": "effects",
 		"postgres://h/x?password=p": "takes no option", "postgres://u:p@h:port/x": "not a host", "mysql://u:p@h/": "database is missing", "mysql://u:p@h/x?sslmode=verify-ca": "PostgreSQL's",
 		"mysql://u:p@h/x?sslrootcert=/nowhere": "sslrootcert", "sqlserver://u:p@h": "must be stated", "sqlserver://h/x": "Entra", "postgres://u:secret@h/x?sslrootcert=/nowhere": "read the address",
 		"sqlite:x?effects=1": "no file", "athena://d b": "athena://database", "athena://d?output=x": "output", "athena://d?most_scanned=1KB": "most_scanned", "athena://d?most_scanned=5MB": "most_scanned",

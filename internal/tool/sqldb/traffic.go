@@ -30,36 +30,39 @@ type traffic struct {
 	meter *effect.Meter
 	left  int64 // that may still be read
 	over  bool
+	turn  int         // counts its holders
+	held  bool        // by an effect, or a check
 	stop  func() bool // of what ends the connection with ctx
 }
 
 // grace is how long a connection has, once its effect's time is over, to tell the
 // server that nobody waits any more. Not every driver looks at ctx while it waits.
-const grace = time.Second
+const grace = 500 * time.Millisecond
 
 // hold begins to count for the effect of ctx, which may read most bytes.
 func (t *traffic) hold(ctx context.Context, most int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.meter, t.left, t.over = effect.MeterFrom(ctx), most, false
+	t.meter, t.left, t.over, t.held = effect.MeterFrom(ctx), most, false, true
+	t.turn++
+	turn := t.turn
 	t.stop = context.AfterFunc(ctx, func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if t.conn != nil && t.meter != nil {
+		if t.conn != nil && t.held && t.turn == turn {
 			_ = t.conn.SetDeadline(time.Now().Add(grace)) // one that is closed already needs none
 		}
 	})
 }
 
-// release ends that, and says whether more came than was allowed.
-func (t *traffic) release() (over bool) {
+// release ends that.
+func (t *traffic) release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.stop != nil {
 		t.stop()
 	}
-	t.meter, t.left, t.stop = nil, handshake, nil
-	return t.over
+	t.meter, t.left, t.stop, t.held = nil, handshake, nil, false
 }
 
 // tooMuch says whether more came than was allowed.

@@ -2,12 +2,10 @@ package table
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	"github.com/skein-run/skein/internal/agent"
 	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/price"
-	"github.com/skein-run/skein/internal/tool/effect"
 	"github.com/skein-run/skein/internal/tool/resource"
 )
 
@@ -239,94 +236,6 @@ func cosmosGone(a answer) bool {
 	return a.status == http.StatusNotFound && (sub == "" || sub == "0")
 }
 
-func (t *cosmosTable) Query(ctx context.Context, q Query, limit int) ([]Item, bool, error) {
-	doing, partition := "query the items", q.Partition
-	if t.names.Partition == "id" && q.Partition != "" {
-		id, err := cosmosID(t.names, Key{Partition: q.Partition})
-		if err != nil {
-			return nil, false, err
-		}
-		partition = id
-	}
-	body, err := t.sql(q, partition)
-	if err != nil {
-		return nil, false, err
-	}
-	var got listed
-	next := ""
-	for n := 0; n < mostPages && got.wants(limit+1) && (n == 0 || next != ""); n++ {
-		r := t.ask(http.MethodPost, "", partition, doing, "executeQuery")
-		r.body, r.counts = body, cosmosCounts(price.MeterReads, cosmosMostQuery)
-		r.header["Content-Type"] = "application/query+json"
-		r.header["x-ms-documentdb-isquery"] = "True"
-		r.header["x-ms-max-item-count"] = strconv.Itoa(min(limit+1-len(got.items), 1000))
-		if partition == "" {
-			r.header["x-ms-documentdb-query-enablecrosspartition"] = "True"
-		}
-		if next != "" {
-			r.header["x-ms-continuation"] = next
-		}
-		var page []keyed
-		r.receive = func(a answer) error {
-			var in struct{ Documents []json.RawMessage }
-			if err := json.Unmarshal(a.body, &in); err != nil {
-				return err
-			}
-			if in.Documents == nil {
-				return fmt.Errorf("it has no Documents")
-			}
-			page = nil
-			for _, raw := range in.Documents {
-				item, key, _, err := cosmosItem(t.names, raw)
-				if err != nil {
-					return err
-				}
-				page = append(page, keyed{item, key})
-			}
-			next = a.header.Get("x-ms-continuation")
-			t.session.keep(a.header)
-			return nil
-		}
-		if err := t.do(ctx, r); err != nil {
-			return nil, false, err
-		}
-		got.add(page...)
-	}
-	items, more := got.inOrder(limit)
-	return items, more || next != "", nil
-}
-
-// sql is the body of a query. Only within a partition does the service order by
-// itself; the names are attributes, of letters, digits and _.
-func (t *cosmosTable) sql(q Query, partition string) ([]byte, error) {
-	type parameter struct {
-		Name  string `json:"name"`
-		Value string `json:"value"`
-	}
-	text, parameters := "SELECT * FROM c", []parameter{}
-	if partition != "" {
-		text += fmt.Sprintf(" WHERE c[%q] = @p", t.names.Partition)
-		parameters = append(parameters, parameter{"@p", partition})
-		for _, end := range []struct{ is, name, value string }{{">=", "@from", q.From}, {"<=", "@to", q.To}} {
-			if end.value == "" {
-				continue
-			}
-			text += fmt.Sprintf(" AND c[%q] %s %s", t.names.Sort, end.is, end.name)
-			if t.names.Sort == "id" {
-				var err error
-				if end.value, err = escapeKey(end.value, cosmosForbidden); err != nil {
-					return nil, err
-				}
-			}
-			parameters = append(parameters, parameter{end.name, end.value})
-		}
-		if t.names.Sort != "" {
-			text += fmt.Sprintf(" ORDER BY c[%q] ASC", t.names.Sort)
-		}
-	}
-	return encode(map[string]any{"query": text, "parameters": parameters})
-}
-
 // Check reads a document that is not there.
 func (t *cosmosTable) Check(ctx context.Context) error {
 	_, _, err := t.read(ctx, checkKeyOf(t.names), "read from the container")
@@ -334,57 +243,3 @@ func (t *cosmosTable) Check(ctx context.Context) error {
 }
 
 func (t *cosmosTable) Close() error { return t.close() }
-
-// The most that requests can cost, in thousandths of a request unit. A point read of
-// 1 KB is 1 RU and one of 100 KB about 10, a write of 1 KB about 5 and of 100 KB about
-// 50, twice as much for reads under strong consistency, and more with each property
-// that is indexed (https://learn.microsoft.com/azure/cosmos-db/request-units). So with
-// room to spare: a read is 2 RU for each KB of the largest item, 2 MB; a write 100 RU
-// for each KB, 200 at least; and a page of a query 10,000 RU, which is what a physical
-// partition can do in a second.
-const (
-	cosmosMostRead  = 2 * 2048 * 1000
-	cosmosMostQuery = 10_000 * 1000
-	cosmosMostKB    = 100 * 1000
-)
-
-func cosmosMostWrite(bytes int) int64 { return cosmosMostKB * max(2, units(int64(bytes), 1<<10)) }
-
-func cosmosCounts(request price.Meter, most int64) effect.Counts {
-	return effect.Counts{Header: cosmosCharge, Request: []price.Reading{
-		{Meter: request, Quantity: 1, Source: price.Counted},
-		{Meter: price.MeterRequestUnits, Quantity: most, Source: price.Reported}}}
-}
-
-// cosmosCharge reads x-ms-request-charge, a decimal of at most three places.
-func cosmosCharge(h http.Header) []price.Reading {
-	whole, fraction, _ := strings.Cut(h.Get("x-ms-request-charge"), ".")
-	milli, err := strconv.ParseInt(whole+(fraction + "000")[:3], 10, 64)
-	if err != nil || milli <= 0 || milli > 1e12 {
-		return nil
-	}
-	if strings.Trim(fraction[min(3, len(fraction)):], "0") != "" {
-		milli++
-	}
-	return []price.Reading{{Meter: price.MeterRequestUnits, Quantity: milli, Source: price.Reported}}
-}
-
-func (t *cosmosTable) Bound(op Op, size Size) []price.Reading {
-	headers := int64(1 << 10) // a bound of what is sent has room for keys and names
-	switch op {
-	case OpGet:
-		return atMost(effect.Tries, price.MeterReads, price.MeterRequestUnits, cosmosMostRead, 0, mostAnswer)
-	case OpQuery:
-		return atMost(mostPages*effect.Tries, price.MeterReads, price.MeterRequestUnits, cosmosMostQuery, 4*headers, mostAnswer)
-	}
-	// A write, and the read of what stood in its way. A number that is marked has six
-	// times the bytes.
-	sent := 6*int64(size.Bytes) + 4*headers
-	return []price.Reading{
-		{Meter: price.MeterWrites, Quantity: effect.Tries, Source: price.Counted},
-		{Meter: price.MeterReads, Quantity: effect.Tries, Source: price.Counted},
-		{Meter: price.MeterRequestUnits, Quantity: effect.Tries * (cosmosMostWrite(int(sent)) + cosmosMostRead), Source: price.Reported},
-		{Meter: price.MeterBytesSent, Quantity: effect.Tries * sent, Source: price.Counted},
-		{Meter: price.MeterBytesRead, Quantity: effect.Tries * mostAnswer, Source: price.Counted},
-	}
-}

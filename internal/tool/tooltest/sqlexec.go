@@ -162,6 +162,13 @@ func sqlExec(t *testing.T, w *sqlKind) {
 			t.Errorf("there are %s rows", n)
 		}
 	})
+	t.Run("two transactions that wait for each other", func(t *testing.T) { sqlDeadlock(t, open) })
+	if w.special != nil {
+		t.Run("what only it can do wrong", func(t *testing.T) {
+			x, _, p := open(t)
+			w.special(t, x, p)
+		})
+	}
 	t.Run("a commit whose answer is lost", func(t *testing.T) { sqlCut(t, w, open, row, count) })
 	t.Run("waits for a lock no longer than its time", func(t *testing.T) {
 		x, _, p := open(t)
@@ -232,5 +239,57 @@ func sqlCut(t *testing.T, w *sqlKind, open func(*testing.T) (sqldb.Executor, sql
 				t.Errorf("in the end there are %s rows", n)
 			}
 		})
+	}
+}
+
+// sqlDeadlock has transactions change the same rows in opposite orders, which the
+// server ends by failing one of them: that one is done again.
+func sqlDeadlock(t *testing.T, open func(*testing.T) (sqldb.Executor, sqldb.DB, *sqlPlace)) {
+	x, _, p := open(t)
+	change := func(years ...int) (in []sqldb.Statement) {
+		for _, y := range years {
+			in = append(in, sqldb.Statement{Text: "UPDATE history SET revenue = revenue + 1 WHERE year = ?", Params: []any{json.Number(fmt.Sprint(y))}})
+		}
+		return in
+	}
+	before := p.ask(t, "SELECT sum(revenue) FROM history")
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done := 0
+	for i := range 20 {
+		in := change(2021, 2022, 2023)
+		if i%2 == 1 {
+			in = change(2023, 2022, 2021)
+		}
+		wg.Go(func() {
+			command := Command()
+			for try := 1; try <= 20; try++ {
+				ctx, m := Effect(t, command, try)
+				_, err := x.Exec(ctx, in, command)
+				within(t, m, x.ExecBound())
+				if err == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					done++
+					return
+				}
+				if e := (*effect.Error)(nil); !errors.As(err, &e) || e.Outcome != effect.NotDone {
+					t.Errorf("a deadlock is %v", err)
+					return
+				}
+			}
+			t.Error("it was never done")
+		})
+	}
+	wg.Wait()
+	var was, is int
+	if _, err := fmt.Sscan(strings.TrimRight(before, "|\n"), &was); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscan(strings.TrimRight(p.ask(t, "SELECT sum(revenue) FROM history"), "|\n"), &is); err != nil {
+		t.Fatal(err)
+	}
+	if is-was != 20*6 || done != 20 {
+		t.Errorf("%d were done, and they changed %d; wanted 20 and 120", done, is-was)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/skein-run/skein/internal/tool/effect"
 	"github.com/skein-run/skein/internal/tool/sqldb"
 )
 
@@ -39,6 +40,8 @@ type sqlKind struct {
 	begin   string // what is sent when a transaction begins, and when it is committed
 	commit  string
 	ddl     []string // statements that exec refuses
+	// special is what only this kind of database can do wrong.
+	special func(t *testing.T, x sqldb.Executor, p *sqlPlace)
 }
 
 // sqlPlace is a database with `history`, five years of two companies, and a view of it.
@@ -338,6 +341,18 @@ func postgresKind(root *url.URL) *sqlKind {
 		begin:   "BEGIN", commit: "COMMIT\x00",
 		ddl: []string{"CREATE TABLE t(x int)", "WITH d AS (SELECT 1) DELETE FROM history", "INSERT INTO history SELECT 'X', pg_terminate_backend(1)::int", "COPY history FROM '/etc/passwd'",
 			"INSERT INTO history VALUES ('X', grow())", "DELETE FROM history WHERE pg_reload_conf()", "CALL p()", "SELECT 1", "TRUNCATE history", "DO $$ BEGIN END $$"},
+		special: func(t *testing.T, x sqldb.Executor, p *sqlPlace) {
+			// What fails at COMMIT has failed, and nobody is in doubt about it.
+			p.do(t, "CREATE TABLE later (id int PRIMARY KEY, other int REFERENCES later (id) DEFERRABLE INITIALLY DEFERRED)")
+			command := Command()
+			ctx, _ := Effect(t, command, 1)
+			_, err := x.Exec(ctx, []sqldb.Statement{{Text: "INSERT INTO later VALUES (1, 2)"}}, command)
+			WantError(t, err, effect.Refused, "foreign key")
+			done, err := x.Exec(ctx, []sqldb.Statement{{Text: "INSERT INTO later VALUES (1, 1)"}, {Text: "INSERT INTO history SELECT 'SEQ', nextval('counter')::int RETURNING company"}}, command)
+			if err != nil || done.Repeat || fmt.Sprint(done.Rows) != "[1 1]" {
+				t.Errorf("%+v, %v", done, err)
+			}
+		},
 	}
 }
 
@@ -416,6 +431,18 @@ func mysqlKind(root *url.URL) *sqlKind {
 		begin:   "START TRANSACTION", commit: "COMMIT",
 		ddl: []string{"CREATE TABLE t(x int)", "DROP TABLE history", "SELECT 1", "COMMIT", "SET autocommit = 1", "LOAD DATA INFILE '/etc/passwd' INTO TABLE history", "CALL p()",
 			"INSERT INTO history SELECT LOAD_FILE('/etc/passwd'), 1, 1, 1, 1", "INSERT INTO history SELECT 'X', @a := 1, 1, 1, 1", "TRUNCATE history", "LOCK TABLES history WRITE"},
+		special: func(t *testing.T, x sqldb.Executor, p *sqlPlace) {
+			// What has no transactions would stay changed when the rest is taken back.
+			p.do(t, "CREATE TABLE Plain (x int) ENGINE=MyISAM")
+			for _, text := range []string{"INSERT INTO Plain VALUES (1)", "INSERT INTO `Plain` VALUES (1)", "UPDATE history, Plain SET x = 1"} {
+				ctx, _ := Effect(t, Command(), 1)
+				_, err := x.Exec(ctx, []sqldb.Statement{{Text: text}}, Command())
+				WantError(t, err, effect.Refused, "InnoDB")
+			}
+			if got := p.ask(t, "SELECT count(*) FROM Plain"); got != "0|\n" {
+				t.Errorf("there are %s", got)
+			}
+		},
 	}
 }
 
