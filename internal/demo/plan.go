@@ -121,6 +121,17 @@ func unknownPrice(model string) (bool, error) {
 	return !known, nil
 }
 
+// Config is the example's configuration for a cloud, with the stand-ins of its services
+// and models at an address, such as 127.0.0.1:7900, or ${FAKECLOUD} to read it from the
+// environment.
+func Config(cloud, address string) ([]byte, error) {
+	sc, err := sceneOf(cloud)
+	if err != nil {
+		return nil, err
+	}
+	return (&plan{scene: sc}).config(address)
+}
+
 // config is the example's configuration for the scene: with the stand-ins at an
 // address, or, where there is none, with what the environment names.
 func (p *plan) config(address string) ([]byte, error) {

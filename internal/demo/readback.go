@@ -144,8 +144,8 @@ func readFirestore(ctx context.Context, s *cloud.Session, stand bool, company st
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("projects/%s/databases/(default)/documents/%s/%s",
-		given("GOOGLE_CLOUD_PROJECT", "skein-analyst", stand), given("FINDINGS", "findings", stand), company)
+	name := fmt.Sprintf("projects/%s/databases/%s/documents/%s/%s",
+		given("GOOGLE_CLOUD_PROJECT", "skein-analyst", stand), given("FIRESTORE_DATABASE", "(default)", stand), given("FINDINGS", "findings", stand), company)
 	doc, err := service.Projects.Databases.Documents.Get(name).Context(ctx).Do()
 	if gone := (*googleapi.Error)(nil); errors.As(err, &gone) && gone.Code == http.StatusNotFound {
 		return nil, nil

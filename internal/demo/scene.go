@@ -101,8 +101,10 @@ func sceneNames() string {
 
 // reaches reports whether the environment says how to reach a provider of another cloud.
 func (s *scene) reaches(kind string) bool {
-	variable := map[string]string{"azure": "AZURE_OPENAI_ENDPOINT", "bedrock": "AWS_REGION"}[kind]
-	return os.Getenv(variable) != ""
+	if kind == "azure" { // which is refused without a key or word that Entra ID is to be asked
+		return os.Getenv("AZURE_OPENAI_ENDPOINT") != "" && os.Getenv("AZURE_OPENAI_API_KEY")+os.Getenv("AZURE_OPENAI_AUTH") != ""
+	}
+	return os.Getenv("AWS_REGION") != ""
 }
 
 // session reaches the stand-ins' services, or the cloud itself where there is no

@@ -47,9 +47,23 @@ type CheckedItem struct {
 
 // CheckedOperation is an operation of a tool with its effect class.
 type CheckedOperation struct {
-	Name  string      `json:"name"`
-	Class agent.Class `json:"class"`
-	Basis string      `json:"basis"`
+	Name   string        `json:"name"`
+	Class  agent.Class   `json:"class"`
+	For    time.Duration `json:"for_ns,omitempty"` // how long a keyed effect may be done again; 0 is for ever
+	Resend bool          `json:"resend,omitempty"` // on_doubt: resend
+	Basis  string        `json:"basis"`
+}
+
+// Words are the class as people read it: "keyed for 5m0s", "once, resent in doubt".
+func (o *CheckedOperation) Words() string {
+	words := string(o.Class)
+	if o.For > 0 {
+		words += " for " + strings.TrimSuffix(o.For.String(), "0s")
+	}
+	if o.Resend {
+		words += ", resent in doubt"
+	}
+	return words
 }
 
 // Failed counts what does not work.
@@ -71,7 +85,8 @@ func Check(ctx context.Context, c *config.Config, o CheckOptions) (*Report, erro
 	if err != nil {
 		return nil, c.Locate(err)
 	}
-	if err := r.deployments(c, infos); err != nil {
+	cards, err := r.deployments(c, infos)
+	if err != nil {
 		return nil, err
 	}
 	process := session(c)
@@ -83,14 +98,33 @@ func Check(ctx context.Context, c *config.Config, o CheckOptions) (*Report, erro
 	}()
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(c.Agents)) {
-		item, err := checkAgent(name, c.Agents[name], tools)
+		item, err := checkAgent(name, c.Agents[name], tools, cards)
 		errs = append(errs, err)
 		r.Items = append(r.Items, item)
 		if hasIdentity(c, name) {
 			r.identity(ctx, c, o, name, process, tools)
 		}
 	}
+	r.triggers(ctx, c, o, process)
 	return r, c.Locate(errors.Join(errs...))
+}
+
+// triggers tries the queues whose messages start runs.
+func (r *Report) triggers(ctx context.Context, c *config.Config, o CheckOptions, process *cloud.Session) {
+	triggers, err := OpenTriggers(c, process)
+	if err != nil {
+		r.Items = append(r.Items, CheckedItem{Kind: "trigger", Name: "queues", Error: c.Locate(err).Error()})
+	}
+	var tries []func() CheckedItem
+	for _, t := range triggers {
+		tries = append(tries, func() CheckedItem {
+			defer func() { logged(o.Log, "close a trigger's queue", t.Queue.Close()) }()
+			item := try(ctx, o, "trigger", t.Agent, t.Queue.Check)
+			item.Note = t.Resource.URL
+			return item
+		})
+	}
+	r.Items = append(r.Items, together(tries)...)
 }
 
 func (r *Report) providers(ctx context.Context, c *config.Config, o CheckOptions) (map[string]provider.Info, error) {
@@ -131,7 +165,7 @@ func (r *Report) tools(ctx context.Context, c *config.Config, o CheckOptions, pr
 				item.Note = url
 			}
 			for _, op := range t.Operations() {
-				item.Uses = append(item.Uses, CheckedOperation{op.Name, op.Class, op.Basis})
+				item.Uses = append(item.Uses, CheckedOperation{op.Name, op.Class, op.For, op.Resend, op.Basis})
 			}
 			return item
 		})
@@ -141,7 +175,7 @@ func (r *Report) tools(ctx context.Context, c *config.Config, o CheckOptions, pr
 }
 
 // checkAgent builds an agent. That one of its tools cannot be opened has been said.
-func checkAgent(name string, o engine.AgentOptions, tools map[string]tool.Tool) (CheckedItem, error) {
+func checkAgent(name string, o engine.AgentOptions, tools map[string]tool.Tool, cards *cards) (CheckedItem, error) {
 	item := CheckedItem{Kind: "agent", Name: name}
 	for _, t := range o.Tools {
 		if tools[t] == nil {
@@ -152,6 +186,9 @@ func checkAgent(name string, o engine.AgentOptions, tools map[string]tool.Tool) 
 	a, err := engine.NewAgent(name, o, tools)
 	if err != nil {
 		return item, err
+	}
+	if unbounded := cards.bounds(a, time.Now()); len(unbounded) > 0 {
+		return item, errors.Join(unbounded...)
 	}
 	item.OK, item.Note = true, "at most "+a.Definition.Limits.Budget.String()+" a run"
 	if a.Definition.Limits.Budget.IsZero() {
@@ -189,14 +226,14 @@ func try(ctx context.Context, o CheckOptions, kind, name string, check func(cont
 }
 
 // deployments says which of them have no price.
-func (r *Report) deployments(c *config.Config, infos map[string]provider.Info) error {
+func (r *Report) deployments(c *config.Config, infos map[string]provider.Info) (*cards, error) {
 	cat, err := catalog.Load()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cards, err := newCards(cat, c, infos)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(cards.where)) {
 		item := CheckedItem{Kind: "deployment", Name: name, OK: true}
@@ -216,5 +253,5 @@ func (r *Report) deployments(c *config.Config, infos map[string]provider.Info) e
 			}
 		}
 	}
-	return nil
+	return cards, nil
 }

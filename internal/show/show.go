@@ -138,7 +138,7 @@ func Check(w io.Writer, r *node.Report) error {
 		}
 		rows = append(rows, []string{sign, it.Kind, it.Name, note})
 		for _, op := range it.Uses {
-			rows = append(rows, []string{"", "", "  " + op.Name, string(op.Class) + ": " + op.Basis})
+			rows = append(rows, []string{"", "", "  " + op.Name, op.Words() + ": " + op.Basis})
 		}
 	}
 	return table(w, rows)
