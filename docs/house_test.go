@@ -19,7 +19,9 @@ import (
 	"time"
 
 	"github.com/skein-run/skein/examples/analyst"
+	"github.com/skein-run/skein/internal/demo"
 	"github.com/skein-run/skein/internal/fakecloud"
+	"github.com/skein-run/skein/internal/fakecloud/standin"
 )
 
 // The addresses that the pages name, and the folder in which their reader is.
@@ -61,8 +63,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// house is where a page's commands are run: a folder with the analyst's
-// configuration, and stand-in services that it names.
+// house is where a page's commands are run: a folder with the analyst's configuration
+// for AWS, and stand-ins of its services and models.
 type house struct {
 	t     *testing.T
 	dir   string
@@ -86,7 +88,11 @@ func newHouse(t *testing.T) *house {
 	if err = analyst.BuildHistory(filepath.Join(h.dir, "history.db")); err != nil {
 		t.Fatal(err)
 	}
-	if h.fake, err = fakecloud.New(fakecloud.Options{Buckets: map[string]fs.FS{"filings": os.DirFS(filings)}}); err != nil {
+	if h.fake, err = fakecloud.New(fakecloud.Options{Resources: standin.Resources{
+		Buckets: map[string]fs.FS{"skein-analyst-reports": os.DirFS(filings)},
+		Tables:  map[string]standin.Table{"skein-analyst-findings": {PartitionKey: "company"}},
+		Topics:  []string{"skein-analyst-alerts.fifo", "skein-analyst-alerts"},
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	h.cloud = httptest.NewServer(h.fake)
@@ -98,7 +104,7 @@ func newHouse(t *testing.T) *house {
 			t.Error(err)
 		}
 	})
-	conf, err := analyst.Config("skein.yaml")
+	conf, err := demo.Config("aws", "${FAKECLOUD}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +114,7 @@ func newHouse(t *testing.T) *house {
 	h.env = []string{
 		"PATH=" + binary(t) + string(os.PathListSeparator) + os.Getenv("PATH"),
 		"HOME=" + h.dir, "TZ=UTC", "FAKECLOUD=" + strings.TrimPrefix(h.cloud.URL, "http://"),
+		"AWS_ACCESS_KEY_ID=stand-in", "AWS_SECRET_ACCESS_KEY=stand-in",
 	}
 	return h
 }

@@ -12,7 +12,9 @@ import (
 
 	"github.com/skein-run/skein/examples/analyst"
 	"github.com/skein-run/skein/internal/catalog"
+	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/node"
 	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/tool"
@@ -156,6 +158,10 @@ func operationTable(t *testing.T) string {
 	if err := analyst.BuildHistory(history); err != nil {
 		t.Fatal(err)
 	}
+	session := cloud.New(cloud.Options{
+		AWS: cloud.AWSOptions{Region: "us-east-1"}, Azure: cloud.AzureOptions{Region: "westeurope", Token: "none"},
+		GCP: cloud.GCPOptions{Project: "project", Region: "us-central1", Token: "none"},
+	})
 	var b strings.Builder
 	b.WriteString("| resource | operation | class | rests on | one execution consumes at most |\n|---|---|---|---|---|\n")
 	for _, r := range []struct {
@@ -182,7 +188,7 @@ func operationTable(t *testing.T) string {
 		{"calculate", "built in", tool.Spec{}},
 		{"todo", "built in", tool.Spec{}},
 	} {
-		made, err := tool.Open(r.name, r.spec, nil)
+		made, err := tool.Open(r.name, r.spec, session)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +197,8 @@ func operationTable(t *testing.T) string {
 			for _, reading := range op.Bound {
 				bound = append(bound, fmt.Sprintf("%d `%s`", reading.Quantity, reading.Meter))
 			}
-			fmt.Fprintf(&b, "| %s | `%s` | `%s` | %s | %s |\n", r.shown, op.Name, op.Class, op.Basis, strings.Join(bound, ", "))
+			checked := node.CheckedOperation{Name: op.Name, Class: op.Class, For: op.For, Resend: op.Resend, Basis: op.Basis}
+			fmt.Fprintf(&b, "| %s | `%s` | `%s` | %s | %s |\n", r.shown, op.Name, checked.Words(), op.Basis, strings.Join(bound, ", "))
 		}
 		if err := made.Close(); err != nil {
 			t.Error(err)

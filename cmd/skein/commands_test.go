@@ -22,6 +22,7 @@ import (
 
 	analyst "github.com/skein-run/skein/examples/analyst"
 	"github.com/skein-run/skein/internal/api"
+	"github.com/skein-run/skein/internal/demo"
 	"github.com/skein-run/skein/internal/fakecloud"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/price"
@@ -62,7 +63,7 @@ func (w *world) commands() map[string]script.Cmd {
 	}{
 		"start":     {"NAME ARGS…", "start skein in the background", w.start},
 		"serve":     {"[ARGS…]", "start `skein serve` on a free port, and wait until it answers; $SKEIN is its address", w.serve},
-		"fakecloud": {"[ARGS…]", "start the stand-in services; $FAKECLOUD is their address", w.fakecloud},
+		"fakecloud": {"[ARGS…]", "start the stand-in services, with the analyst's resources where it is laid out; $FAKECLOUD is their address", w.fakecloud},
 		"stream":    {"NAME URL BODY", "ask for an answer in the background", w.stream},
 		"usage":     {"FILE", "write the stand-in services' usage export as confirm reads it", usage},
 		"signal":    {"NAME TERM|INT|KILL", "send a signal", w.signal},
@@ -72,7 +73,7 @@ func (w *world) commands() map[string]script.Cmd {
 		"http":      {"METHOD URL [HEADER: VALUE]… [BODY|@FILE]", "send a request, and print status and body", request},
 		"fault":     {"JSON", "order a fault of the stand-in services", fault},
 		"pick":      {"VAR REGEXP", "keep what matches in the last output, or its first group, as $VAR", pick},
-		"analyst":   {"", "lay out the analyst's configuration, filings and history", layOut},
+		"analyst":   {"", "lay out the analyst's configuration for AWS, filings and history", layOut},
 		"readme":    {"FILE", "write the configuration that README.md shows", readme},
 		"logged":    {"SERVICE OP N", "the stand-in services did this so many times", logged},
 		"adds-up":   {"", "the last output is a bill whose lines add up to its totals", addsUp},
@@ -217,6 +218,10 @@ func (w *world) serve(s *script.State, args []string) (string, error) {
 func (w *world) fakecloud(s *script.State, args []string) (string, error) {
 	dir := s.Path("cloud")
 	_ = os.Remove(filepath.Join(dir, "address")) // of an earlier one
+	if _, err := os.Stat(s.Path("filings")); err == nil {
+		args = append(args, "--objects", "skein-analyst-reports="+s.Path("filings"), "--table", "skein-analyst-findings=company",
+			"--topic", "skein-analyst-alerts.fifo", "--topic", "skein-analyst-alerts")
+	}
 	if _, err := w.start(s, append([]string{"fakecloud", "fakecloud", "--listen", "127.0.0.1:0", "--dir", dir}, args...)); err != nil {
 		return "", err
 	}
@@ -437,11 +442,12 @@ func eachLine[T any](s *script.State, path string, f func(T) error) error {
 }
 
 func layOut(s *script.State, _ []string) (string, error) {
-	conf, err := analyst.Config("skein.yaml")
+	conf, err := demo.Config("aws", "${FAKECLOUD}")
 	if err != nil {
 		return "", err
 	}
 	return "", errors.Join(
+		s.Setenv("AWS_ACCESS_KEY_ID", "AKIATEST"), s.Setenv("AWS_SECRET_ACCESS_KEY", "not-shown"),
 		analyst.WriteFilings(s.Path("filings")), analyst.BuildHistory(s.Path("history.db")),
 		os.WriteFile(s.Path("analyst.yaml"), conf, 0o600))
 }

@@ -11,7 +11,7 @@ import (
 
 type demoCmd struct {
 	Dir    string        `help:"What the demo leaves behind; an earlier demo's folder is made anew." default:"demo-data" placeholder:"DIR"`
-	Cloud  string        `help:"On whose services: aws, azure or gcp; stand-ins of them, unless --real is given too." placeholder:"CLOUD"`
+	Cloud  string        `help:"On whose services: aws, azure or gcp; stand-ins of them, unless --real is given too." placeholder:"CLOUD" enum:",aws,azure,gcp" default:""`
 	Real   bool          `help:"Use a real model: OPENAI_API_KEY, ANTHROPIC_API_KEY or OPENAI_BASE_URL must be set. With --cloud, that cloud's own models and services: its credentials, and the names of your resources, are taken from the environment."`
 	DryRun bool          `help:"With --cloud and --real: say what would be used and what it costs at most, and do nothing."`
 	Pace   time.Duration `help:"Pause between chunks of the stand-in models' answers." default:"8ms" hidden:""`

@@ -19,7 +19,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-//go:embed filings history.sql questions.yaml skein.yaml aws.yaml azure.yaml gcp.yaml local.yaml
+//go:embed filings history.sql questions.yaml aws.yaml azure.yaml gcp.yaml local.yaml
 var files embed.FS
 
 // Filings are the reports by key, such as "apple/10-K-2024.md".
@@ -31,8 +31,9 @@ func Filings() fs.FS {
 	return sub
 }
 
-// Config is the configuration of the named file: skein.yaml works against
-// fakecloud, local.yaml on folders and SQLite alone.
+// Config is the configuration of the named file: aws.yaml, azure.yaml and gcp.yaml work
+// on a cloud's services, or on what stands in for them; local.yaml on folders and SQLite
+// alone.
 func Config(name string) ([]byte, error) {
 	b, err := files.ReadFile(name)
 	if err != nil {

@@ -209,10 +209,10 @@ func TestFilingsAreWrittenAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestBothConfigurationsAskTheSame(t *testing.T) {
+func TestAllConfigurationsAskTheSame(t *testing.T) {
 	goals := map[string]string{}
-	for _, name := range []string{"skein.yaml", "local.yaml"} {
-		b, err := Config(name)
+	for _, name := range append(Clouds(), "local") {
+		b, err := Config(name + ".yaml")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,9 +223,9 @@ func TestBothConfigurationsAskTheSame(t *testing.T) {
 				t.Errorf("the goal of %s does not name %s", name, field)
 			}
 		}
-	}
-	if goals["skein.yaml"] != goals["local.yaml"] {
-		t.Error("the goals differ")
+		if goals[name] != goals["aws"] {
+			t.Errorf("the goals of %s and aws differ", name)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ func Apply(s *State, r Record) {
 			s.close(in.Command)
 		}
 	case EffectStarted:
-		if o := s.Find(in.Command); o != nil {
+		if o := s.Find(in.Command); o != nil && !slices.Contains(d.Doubt, o.ID) {
 			o.Started = true
 			if o.First.IsZero() {
 				o.First = in.At

@@ -37,17 +37,31 @@ func margin(remembered time.Duration) time.Duration {
 }
 
 // Blind reports whether nothing protects another try of the effect at that moment: an
-// earlier one may have been done, and the service would not know it again.
+// earlier one may have been done, and the service would not know it again. A clock that
+// was set back says nothing of how long ago that was.
 func (o *Open) Blind(at time.Time) bool {
 	switch {
 	case !o.Started && !o.Unsure:
 		return false
 	case o.Class == Once:
 		return true
-	case o.Class == Keyed && o.For > 0 && !o.First.IsZero():
-		return !at.Before(o.First.Add(o.For - margin(o.For)))
+	case o.Class == Keyed && o.For > 0:
+		return at.Before(o.First) || !at.Before(o.First.Add(o.For-margin(o.For)))
 	}
 	return false
+}
+
+// Protected is how much longer, at that moment, the effect can be sent once more under
+// its key; zero is for ever.
+func (o *Open) Protected(at time.Time) time.Duration {
+	if o.Class != Keyed || o.For == 0 {
+		return 0
+	}
+	left := o.For - margin(o.For)
+	if past := at.Sub(o.First); !o.First.IsZero() && past > 0 && past < left {
+		left -= past
+	}
+	return left
 }
 
 // MayRepeat reports whether this try, begun at that moment, may do the effect once more:

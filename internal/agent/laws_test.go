@@ -122,6 +122,12 @@ func (w *world) effects(r *Record) {
 	writes := w.given[id].Class.Started()
 	switch in.Kind {
 	case EffectStarted:
+		if slices.Contains(r.Decision.Doubt, id) {
+			break // it is not begun
+		}
+		if p := w.given[id]; w.maybe[id] && p.For > 0 && !p.Resend && !in.At.Before(w.first[id].Add(p.For)) {
+			w.t.Fatalf("%s may have been done, its key is forgotten, and it begins by record %d", id, r.Seq)
+		}
 		if w.began[id] {
 			w.t.Fatalf("%s has begun, and begins again", id)
 		}
@@ -327,7 +333,7 @@ func (w *world) fill(in *Input) {
 			Stop: rapid.SampledFrom([]llm.StopReason{llm.StopEnd, llm.StopTools, llm.StopLength, llm.StopRefusal, llm.StopContext, llm.StopPause}).Draw(t, "stop")}
 		for i := range rapid.SampledFrom([]int{0, 1, 1, 2, 2, 3}).Draw(t, "calls") {
 			f := CallFact{ID: fmt.Sprintf("c%d", i), Part: rapid.SampledFrom([]int{i, i, i, 0}).Draw(t, "part"), Tool: "t", Digest: "d:" + word("args"),
-				Promise: rapid.SampledFrom([]Promise{{Class: Read}, {Class: Keyed}, {Class: Keyed, For: time.Minute}, {Class: Once}, {Class: Once},
+				Promise: rapid.SampledFrom([]Promise{{Class: Read}, {Class: Keyed}, {Class: Keyed, For: time.Minute}, {Class: Keyed, For: 5 * time.Minute}, {Class: Once}, {Class: Once},
 					{Class: Once, Resend: true}, {Class: Keyed, For: time.Minute, Resend: true}, {Class: Local}, {Class: "odd"}}).Draw(t, "effect")}
 			if rapid.IntRange(0, 5).Draw(t, "valid") == 0 {
 				p := ref("problem")

@@ -37,6 +37,8 @@ func (d *decider) outcome() {
 		d.ignore("the effect has started already")
 	case !o.Class.Started():
 		d.ignore("an effect of class " + string(o.Class) + " needs no record of its start")
+	case o.asks(in.At): // it had to wait for its turn until the service has forgotten its key
+		d.out.Doubt = append(d.out.Doubt, o.ID)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -45,7 +47,8 @@ func (w *world) launch() {
 	log, err := os.OpenFile(filepath.Join(w.dir, "node.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	w.must(err)
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), nodeEnv+"="+w.dir)
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") }) // of nobody's account
+	cmd.Env = append(env, nodeEnv+"="+w.dir, "AWS_ACCESS_KEY_ID=attacked", "AWS_SECRET_ACCESS_KEY=attacked")
 	cmd.Stdout, cmd.Stderr = log, log
 	w.must(cmd.Start())
 	w.mu.Lock()

@@ -66,7 +66,7 @@ func (w *world) faults(ctx context.Context) {
 	d := dice(w.seed, "faults", 0)
 	kinds := []fakecloud.Kind{fakecloud.Refuse, fakecloud.TooMany, fakecloud.ServerFail, fakecloud.Slow, fakecloud.Stall,
 		fakecloud.CutOff, fakecloud.Garbage, fakecloud.ErrorEvent, fakecloud.NoEnd, fakecloud.FailAfter}
-	services := []string{"openai", "anthropic", "openai", "anthropic", "objects", "table", "notify"}
+	services := []string{"openai", "anthropic", "openai", "anthropic", "s3", "dynamodb", "sns"}
 	for {
 		f := fakecloud.Fault{
 			Service: services[d.IntN(len(services))], Kind: kinds[d.IntN(len(kinds))], Count: 1 + d.IntN(4), ForMS: 400,
@@ -74,9 +74,6 @@ func (w *world) faults(ctx context.Context) {
 		}
 		if d.IntN(3) == 0 {
 			f.RetryAfter = 0.02
-		}
-		if f.Service == "objects" && f.Kind == fakecloud.Garbage {
-			f.Kind = fakecloud.CutOff // the stand-in does not count the bytes of its garbage
 		}
 		_, err := w.cloud.Order(f)
 		w.must(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/skein-run/skein/internal/api"
 	"github.com/skein-run/skein/internal/auth"
 	"github.com/skein-run/skein/internal/fakecloud"
+	"github.com/skein-run/skein/internal/fakecloud/standin"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/store"
 )
@@ -56,6 +57,8 @@ type key struct {
 
 const conf = `version: 1
 listen: %[1]s
+location: aws/us-east-1
+clouds: {aws: {region: us-east-1, endpoint: "http://%[2]s/cloud/aws"}}
 drain: 400ms
 providers:
   oa: {kind: openai, endpoint: "http://%[2]s/openai/v1", key: k, cloud: azure}
@@ -93,10 +96,10 @@ models:
 prices:
   oa/gpt-own: {input: "7", output: "33.3"}
 tools:
-  reports: {objects: "fake://%[2]s/filings", priced_as: aws/s3/us-east-1}
+  reports: {objects: "s3://filings"}
   history: {sql: "sqlite:history.db", access: read}
-  findings: {table: "fake://%[2]s/findings?partition_key=company", priced_as: aws/dynamodb/us-east-1}
-  alerts: {notify: "fake://%[2]s/alerts?dedup=id", priced_as: aws/sns/us-east-1}
+  findings: {table: "dynamodb://findings?partition_key=company"}
+  alerts: {notify: "awssns:///arn:aws:sns:us-east-1:123456789012:alerts.fifo"}
 agents:
   analyst:
     model: smart
@@ -121,7 +124,12 @@ func newWorld(t testing.TB, seed uint64) *world {
 	}
 	var err error
 	w.cloud, err = fakecloud.New(fakecloud.Options{
-		Dir: filepath.Join(w.dir, "cloud"), Buckets: map[string]fs.FS{"filings": analyst.Filings()}, Pace: time.Millisecond,
+		Dir: filepath.Join(w.dir, "cloud"), Pace: time.Millisecond,
+		Resources: standin.Resources{
+			Buckets: map[string]fs.FS{"filings": analyst.Filings()},
+			Tables:  map[string]standin.Table{"findings": {PartitionKey: "company"}},
+			Topics:  []string{"alerts.fifo"},
+		},
 	})
 	w.must(err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -153,7 +161,7 @@ func newWorld(t testing.TB, seed uint64) *world {
 
 // goal is that of the example's agent.
 func goal(t testing.TB) string {
-	src, err := analyst.Config("skein.yaml")
+	src, err := analyst.Config("aws.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

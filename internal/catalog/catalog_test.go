@@ -257,19 +257,45 @@ func TestWhatLeavesAServiceIsPricedByWhereItGoes(t *testing.T) {
 		{"aws/dynamodb/us-east-1", "internet", "egress-us-east-1-outbound-data-transfer-to-internet-first-10tb", "0.09 USD"},
 		{"azure/blob/westeurope", "azure/westeurope", "bandwidth-same-region", "0 USD"},
 		{"gcp/storage/us-east1", "aws/us-east-1", "transfer-worldwide-first-1tb", "0.12 USD"},
+		{"aws/s3/us-east-1", "aws/ap-south-1", "egress-us-east-1-outbound-data-transfer-to-other-regions", "0.02 USD"},
+		{"azure/blob/westeurope", "azure/uksouth", "bandwidth-inter-region", "0.02 USD"},
+		{"azure/blob/westus", "azure/eastus2", "bandwidth-inter-region", "0.02 USD"},
+		{"gcp/storage/us-central1", "gcp/us-east1", "transfer-same-continent", "0.01 USD"},
+		{"gcp/storage/eu", "gcp/europe-west1", "transfer-same-continent", "0.02 USD"},
+		{"gcp/firestore/nam5", "gcp/us-central1", "transfer-same-continent", "0.01 USD"},
 		{"aws/s3/us-east-1", "", "", ""}, // nobody knows
+		// What the list has between regions is within a continent.
+		{"gcp/storage/us-central1", "gcp/asia-east1", "", ""},
+		{"gcp/storage/eu", "gcp/us-central1", "", ""},
+		{"azure/blob/westeurope", "azure/eastus", "", ""},
+		{"azure/blob/westeurope", "azure/australiaeast", "", ""},
 		{"local/files", "internet", "files-bytes-read", "0 USD"},
 	} {
 		card, ok := c.ServiceCardTo(w.key, w.location, time.Time{})
 		ch := card.Rate([]price.Reading{{Meter: price.MeterBytesRead, Quantity: 1 << 30, Source: price.Counted}}, price.Options{})[0]
 		if w.sku == "" {
 			if !ok || !slices.Contains(ch.Marks, price.Unpriced) {
-				t.Errorf("%s from nowhere: %+v", w.key, ch)
+				t.Errorf("%s to %q: %+v; wanted no price", w.key, w.location, ch)
 			}
 			continue
 		}
 		if !ok || ch.SKU != w.sku || ch.Cost.String() != w.cost {
 			t.Errorf("%s to %s: %s %s; wanted %s %s", w.key, w.location, ch.SKU, ch.Cost, w.sku, w.cost)
+		}
+	}
+}
+
+func TestACardsOwnWordOnEgressComesFirst(t *testing.T) {
+	c := load(t)
+	rows := []catalog.Row{{Meter: price.MeterToInternet, SKU: "negotiated", Price: "0.05", Per: 1 << 30}}
+	card, err := catalog.NewCard(catalog.Identity{Key: "aws/s3/us-east-1", Cloud: "aws", Region: "us-east-1"}, catalog.Prices{Rows: rows})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for location, want := range map[string]string{"internet": "negotiated", "aws/us-east-1": "egress-us-east-1-same-region"} {
+		ch := c.WithEgress(card, location, time.Time{}).Rate([]price.Reading{{Meter: price.MeterBytesRead, Quantity: 1, Source: price.Counted}}, price.Options{})[0]
+		if ch.SKU != want {
+			t.Errorf("to %s: %s, wanted %s", location, ch.SKU, want)
 		}
 	}
 }

@@ -19,16 +19,16 @@ type CredentialError struct {
 func (e *CredentialError) Error() string {
 	text := e.What
 	if e.Err != nil {
-		text += ": " + reason(e.Err)
+		text += ": " + Reason(e.Err)
 	}
 	return text + "; " + e.Mend
 }
 
 func (e *CredentialError) Unwrap() error { return e.Err }
 
-// reason is what an SDK says, on one line and short: some tell every way that they
+// Reason is what an SDK says, on one line and short: some tell every way that they
 // tried, over a page.
-func reason(err error) string {
+func Reason(err error) string {
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if len(text) > mostReason {
 		text = strings.ToValidUTF8(text[:mostReason], "") + "…"

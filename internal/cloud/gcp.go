@@ -2,17 +2,12 @@ package cloud
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/google"
 )
 
 // GoogleScope is what tokens are asked for, unless a driver says something narrower.
@@ -98,7 +93,7 @@ func (s *Session) foundGoogle(ctx context.Context, scopes ...string) (*oauth2.To
 		return &oauth2.Token{AccessToken: t, TokenType: "Bearer"}, "", nil
 	}
 	file := s.o.GCP.Credentials
-	c, err := googleCredentials(ctx, file, scopes)
+	c, err := FindGoogle(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: within{ctx}}), file, scopes...)
 	if err != nil {
 		return nil, "", noGoogle(file, err)
 	}
@@ -106,7 +101,15 @@ func (s *Session) foundGoogle(ctx context.Context, scopes ...string) (*oauth2.To
 	if err != nil {
 		return nil, "", noGoogle(file, err)
 	}
-	return t, quotaProject(c.JSON), nil
+	return t, QuotaProject(c.JSON), nil
+}
+
+// within ends requests with a context: the library sends some without one, and would wait
+// for an answer for ever, and everybody else behind it.
+type within struct{ ctx context.Context }
+
+func (w within) RoundTrip(r *http.Request) (*http.Response, error) {
+	return http.DefaultTransport.RoundTrip(r.WithContext(w.ctx))
 }
 
 func noGoogle(file string, err error) error {
@@ -115,50 +118,6 @@ func noGoogle(file string, err error) error {
 		mend = "check the file " + file
 	}
 	return &CredentialError{What: "no Google credential could be had", Mend: mend, Err: err}
-}
-
-func googleCredentials(ctx context.Context, file string, scopes []string) (*google.Credentials, error) {
-	if file == "" {
-		return google.FindDefaultCredentials(ctx, scopes...)
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	kind, err := credentialType(data)
-	if err != nil {
-		return nil, err
-	}
-	return google.CredentialsFromJSONWithType(ctx, data, kind, scopes...)
-}
-
-// fileTypes are the sorts of credential that a file may hold.
-var fileTypes = []google.CredentialsType{
-	google.ServiceAccount, google.AuthorizedUser, google.ExternalAccount, google.ExternalAccountAuthorizedUser, google.ImpersonatedServiceAccount,
-}
-
-func credentialType(data []byte) (google.CredentialsType, error) {
-	var f struct{ Type google.CredentialsType }
-	if err := json.Unmarshal(data, &f); err != nil {
-		return "", fmt.Errorf("it is no file of credentials: it is not JSON")
-	}
-	if !slices.Contains(fileTypes, f.Type) {
-		return "", fmt.Errorf("it is no file of credentials: its type is %q", f.Type)
-	}
-	return f.Type, nil
-}
-
-// quotaProject is the project that a person's own credential is charged to; a service
-// account has its own.
-func quotaProject(data []byte) string {
-	var f struct {
-		Type  google.CredentialsType
-		Quota string `json:"quota_project_id"`
-	}
-	if json.Unmarshal(data, &f) != nil || f.Type != google.AuthorizedUser {
-		return ""
-	}
-	return or(os.Getenv("GOOGLE_CLOUD_QUOTA_PROJECT"), f.Quota)
 }
 
 // googleTokens keeps a token until shortly before its end. One request at a time

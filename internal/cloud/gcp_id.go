@@ -91,7 +91,7 @@ func ownID(ctx context.Context, audience, file string) (*oauth2.Token, error) {
 		}
 		options = append(options, option.WithAuthCredentialsFile(option.CredentialsType(kind), file))
 	}
-	source, err := idtoken.NewTokenSource(ctx, audience, options...)
+	source, err := idtoken.NewTokenSource(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: within{ctx}}), audience, options...)
 	if err == nil {
 		var t *oauth2.Token
 		if t, err = source.Token(); err == nil {

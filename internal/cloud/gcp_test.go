@@ -131,9 +131,9 @@ func TestGoogleTokensAreRenewedBeforeTheirEnd(t *testing.T) {
 	}
 }
 
-func TestAServiceAccountsFileIsUsed(t *testing.T) {
-	alone(t)
-	s := identityOfGoogle(t, time.Hour)
+// accountFile is the file of a service account whose tokens are given at an address.
+func accountFile(t *testing.T, at string) string {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func TestAServiceAccountsFileIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	body, err := json.Marshal(map[string]string{
-		"type": "service_account", "client_email": "skein@acme.iam.gserviceaccount.com", "token_uri": s.URL + "/file-token",
+		"type": "service_account", "client_email": "skein@acme.iam.gserviceaccount.com", "token_uri": at,
 		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), "project_id": "acme",
 	})
 	if err != nil {
@@ -151,6 +151,39 @@ func TestAServiceAccountsFileIsUsed(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "key.json")
 	write(t, file, string(body))
+	return file
+}
+
+// Whoever should give a token and does not answer holds nobody up for longer than wanted:
+// neither the one who asks nor those who wait behind.
+func TestASilentTokenServiceIsNotWaitedFor(t *testing.T) {
+	alone(t)
+	arrived := make(chan struct{}, 2)
+	s := serve(t, func(http.ResponseWriter, asked) {
+		arrived <- struct{}{}
+		<-t.Context().Done()
+	})
+	c, err := cloud.New(cloud.Options{GCP: cloud.GCPOptions{Credentials: accountFile(t, s.URL)}}).GCPClient(t.Context(), http.DefaultTransport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-arrived; cancel() }()
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Do(r); err == nil {
+			t.Error("there was a token")
+		}
+	}
+}
+
+func TestAServiceAccountsFileIsUsed(t *testing.T) {
+	alone(t)
+	s := identityOfGoogle(t, time.Hour)
+	file := accountFile(t, s.URL+"/file-token")
 	c, err := cloud.New(cloud.Options{GCP: cloud.GCPOptions{Credentials: file}}).GCPClient(t.Context(), http.DefaultTransport)
 	fetch(t, c, err, s.URL+"/named")
 	if err := os.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file); err != nil { // put back by alone

@@ -118,7 +118,7 @@ func cosmosRoles(s *script, p PolicyFor, who string, grants []Grant) error {
 			return err
 		}
 		s.line("# Cosmos DB has roles of its own. The built-in one that comes nearest: %s", strings.Join(sorted(roles[w]), ", "))
-		s.line("az cosmosdb sql role definition create --account-name %s --resource-group \"${GROUP}\" --body \"$(cat <<EOF\n%sEOF\n)\"\n", word(w.account), text)
+		s.line("az cosmosdb sql role definition create --account-name %s --resource-group \"${GROUP}\" --body \"$(cat <<'EOF'\n%sEOF\n)\"\n", word(w.account), text)
 		for _, scope := range sorted(scopes[w]) {
 			s.line("az cosmosdb sql role assignment create --account-name %s --resource-group \"${GROUP}\" \\\n  --principal-id \"%s\" --role-definition-name %s --scope %s\n",
 				word(w.account), who, name, word(scope))

@@ -150,6 +150,49 @@ func TestTheScriptsGiveTheRightsAndNothingElse(t *testing.T) {
 	}
 }
 
+// Names of resources are texts of somebody else's, and some begin with what the shell takes
+// for a variable: the container of a web site is called $web.
+func TestTheScriptsTakeNamesAsTheyAre(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("there is no sh here")
+	}
+	const at = "/subscriptions/{subscription}/resourceGroups/{group}/providers/"
+	names := []string{"$web", "$(touch made)", "`touch made`", `a"b\c`, "it's", "a}b"}
+	var grants []cloud.Grant
+	for _, name := range names {
+		grants = append(grants,
+			cloud.Grant{Cloud: cloud.Azure, Role: "r", Actions: []string{"Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"}, Resource: at + "Microsoft.Storage/storageAccounts/acme/" + name},
+			cloud.Grant{Cloud: cloud.Azure, Role: "r", Actions: []string{"Microsoft.ServiceBus/namespaces/messages/send/action"}, Resource: at + "Microsoft.ServiceBus/namespaces/acme/{queues or topics}/" + name},
+			cloud.Grant{Cloud: cloud.Azure, Role: "r", Actions: []string{"Microsoft.DocumentDB/x"}, Resource: at + "Microsoft.DocumentDB/databaseAccounts/acme/dbs/" + name})
+	}
+	d, err := cloud.Policy(cloud.Azure, cloud.PolicyFor{Agent: "analyst", Grants: grants})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "az"), []byte("#!/bin/sh\nprintf '%s\\n' \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run := func(env ...string) string {
+		c := exec.CommandContext(t.Context(), "sh")
+		c.Dir, c.Stdin, c.Env = dir, strings.NewReader(d.Text), append(env, "PATH="+dir+":"+os.Getenv("PATH"))
+		out, _ := c.CombinedOutput() // without its variables it fails
+		return string(out)
+	}
+	run("SUBSCRIPTION=s", "GROUP=g", "PRINCIPAL=who")
+	got := run("SUBSCRIPTION=s", "GROUP=g", "PRINCIPAL=who", "QUEUES_OR_TOPICS=topics")
+	for _, name := range names {
+		for _, want := range []string{"storageAccounts/acme/" + name + "\n", "acme/topics/" + name + "\n", "\n/dbs/" + name + "\n"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("nothing is called with %q", want)
+			}
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "made")); err == nil {
+		t.Error("a name was run as a command")
+	}
+}
+
 func TestAPolicyOfNothingIsAnError(t *testing.T) {
 	_, err := cloud.Policy(cloud.AWS, cloud.PolicyFor{Agent: "analyst", Grants: []cloud.Grant{{Cloud: cloud.GCP, Resource: "//x.googleapis.com/y"}}})
 	if err == nil || !strings.Contains(err.Error(), "analyst uses nothing at AWS") {

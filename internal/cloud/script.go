@@ -41,10 +41,17 @@ func (s *script) filled(name string) string {
 	})
 }
 
+// inner takes from a text what has a meaning within double quotes, and within a variable there.
+var inner = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", "$", `\$`, "}", `\}`)
+
+// escaped is a variable of [script.variable], once $ is escaped.
+var escaped = regexp.MustCompile(`\\\$\{([A-Z_]+)\}`)
+
 // word is text as one word of the shell, in which variables are put in.
 func word(text string) string {
 	if strings.Contains(text, "${") {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`").Replace(text) + `"`
+		text = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", "$", `\$`).Replace(text)
+		return `"` + escaped.ReplaceAllString(text, "$${$1}") + `"` // of variables, nothing else of the text
 	}
 	if strings.ContainsAny(text, " '\"$`\\()*?&|;<>#~!{}[]") {
 		return quoted(text)
@@ -63,7 +70,7 @@ func (s *script) text(comments ...string) string {
 	}
 	b.WriteString("set -eu\n")
 	for _, v := range s.vars {
-		fmt.Fprintf(&b, ": \"${%s:?set it to %s}\"\n", v, s.says[v])
+		fmt.Fprintf(&b, ": \"${%s:?set it to %s}\"\n", v, inner.Replace(s.says[v]))
 	}
 	b.WriteString("\n")
 	b.WriteString(s.head.String() + s.body.String())

@@ -153,7 +153,7 @@ tools:
   c: {objects: "file:///abs/reports"}
   d: {table: "sqlite:found.db?table=t&partition_key=k"}
   e: {sql: "sqlite:///abs/h.db"}
-  f: {objects: "fake://127.0.0.1:1/bucket"}
+  f: {objects: "s3://bucket"}
 `
 	if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ tools:
 		{c.Tools["c"].Objects, "file:///abs/reports"},
 		{c.Tools["d"].Table, "sqlite:" + dir + "/found.db?table=t&partition_key=k"},
 		{c.Tools["e"].SQL, "sqlite:///abs/h.db"},
-		{c.Tools["f"].Objects, "fake://127.0.0.1:1/bucket"},
+		{c.Tools["f"].Objects, "s3://bucket"},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s, want %s", pair[0], pair[1])
@@ -190,6 +190,30 @@ prices:
 	p := c.Prices["own/llama-3.3-70b"]
 	if p.Input != "0.123456789012345678" || p.Output != "0.10" { // no float has been at it
 		t.Errorf("the prices are %+v", p)
+	}
+}
+
+// A price that no card can hold is said, and never left out in silence.
+func TestAServicesPriceIsRightOrRefused(t *testing.T) {
+	price := func(o string) error {
+		_, err := config.Parse("skein.yaml", []byte("version: 1\nprices:\n  aws/s3/eu-central-2: "+o+"\n"), func(string) (string, bool) { return "", false })
+		return err
+	}
+	for o, want := range map[string]string{
+		`{like: aws/s3/us-east-1, meters: {requests.get: {price: "0.0004", per: 1000}, bytes.read: {price: 0}}}`: "",
+		`{meters: {requests.get: {price: "-1"}}}`:                     "is no price",
+		`{meters: {requests.get: {price: "1000001"}}}`:                "want 0 to 1000000",
+		`{meters: {requests.get: {price: "1", per: 99999999999999}}}`: "per is 99999999999999",
+		`{meters: {requests.get: {price: "1", per: -1}}}`:             "less than nothing",
+		`{meters: {Requests.Get: {price: "1"}}}`:                      "no such meter",
+		`{meters: {input: {price: "1"}}}`:                             "no such meter",
+		`{like: aws/s3/mars-1}`:                                       "is not in the catalog",
+		`{like: aws/s3/us-east-1, cache_read: "1"}`:                   "leave one of them out",
+		`{like: aws/s3/us-east-1, input: "1", output: "2"}`:           "leave one of them out",
+	} {
+		if err := price(o); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, wanted %q", o, err, want)
+		}
 	}
 }
 

@@ -1,9 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -44,12 +47,13 @@ func (s *secrets) ahead(refs []string) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	slots := make(chan struct{}, 8)
-	asked := map[string]bool{}
+	var missing []string // found before anybody writes to what is known
 	for _, ref := range refs {
-		if _, have := s.known[ref]; have || asked[ref] {
-			continue
+		if _, have := s.known[ref]; !have && !slices.Contains(missing, ref) {
+			missing = append(missing, ref)
 		}
-		asked[ref] = true
+	}
+	for _, ref := range missing {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
@@ -77,15 +81,21 @@ func (s *secrets) value(ref string) (string, error) {
 	return k.value, k.err
 }
 
-// texts are the secrets that were read, which no message may hold.
+// texts are the secrets that were read, which no message may hold: as they are, and as
+// they stand in a URL and within quotes. The longest comes first, since one may hold another.
 func (s *secrets) texts() (all []string) {
 	for _, k := range s.known {
 		if len(k.value) >= 4 && k.value != notRead { // less would black out words
-			all = append(all, k.value)
+			quote := strconv.Quote(k.value)
+			all = append(all, k.value, inURL(k.value), url.QueryEscape(k.value), url.PathEscape(k.value), quote[1:len(quote)-1])
 		}
 	}
-	return all
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	return slices.Compact(all)
 }
+
+// inURL is a text in which nothing has a meaning in a URL.
+func inURL(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
 
 // expand puts what they stand for in the place of all references inside values.
 func (c *Config) expand(env func(string) (string, bool), s *secrets, p *problems) {
@@ -100,7 +110,7 @@ func (c *Config) expand(env func(string) (string, bool), s *secrets, p *problems
 			p.node(n, nil, "%v", err)
 		}
 		if strings.Contains(before, "://") { // in a URL a password may hold what has a meaning there
-			value = strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
+			value = inURL(value)
 		}
 		return value
 	}, p}.expand(c.root)

@@ -107,6 +107,20 @@ providers:
 	}
 }
 
+// A secret is none the less one for how it is written where it stands.
+func TestNoMistakeHoldsASecretInAnotherForm(t *testing.T) {
+	at, _ := manager(t, `s3cr3t/va+lue"\x`)
+	_, err := config.Parse("skein.yaml", []byte(`
+version: 1
+clouds: {gcp: {project: acme, token: "stand-in", endpoint: "`+at+`"}}
+budgets: [{scope: "agent:a", limit: "${secret:gcp-secretmanager:there}"}]
+drain: "x://${secret:gcp-secretmanager:there}"
+`), environ())
+	if err == nil || strings.Contains(err.Error(), "s3cr3t") || strings.Contains(err.Error(), "lue") || strings.Count(err.Error(), "…") < 2 {
+		t.Errorf("it says %v", err)
+	}
+}
+
 func TestNoMistakeHoldsASecret(t *testing.T) {
 	at, _ := manager(t, "s3cr3t-value")
 	_, err := config.Parse("skein.yaml", []byte(`

@@ -152,7 +152,11 @@ func (c *Config) validate(p *problems) {
 	for _, name := range slices.Sorted(maps.Keys(c.Prices)) {
 		f := field("prices", name)
 		if o := c.Prices[name]; o.Service() {
-			if _, err := o.Rows(); err != nil {
+			rows, err := o.Rows()
+			if err == nil && len(rows) > 0 { // what no card can hold would have no effect
+				_, err = catalog.NewCard(catalog.Identity{Key: name}, catalog.Prices{Rows: rows})
+			}
+			if err != nil {
 				p.add(f, "%v", err)
 			}
 			if o.Like != "" {
@@ -414,8 +418,8 @@ func (b BudgetOptions) Parsed() (budget.Limit, error) {
 
 // Rows are the operator's own prices of a service's meters, in their order.
 func (o PriceOptions) Rows() ([]catalog.Row, error) {
-	if o.Input != "" || o.Output != "" {
-		return nil, errors.New("like and meters are of services, input and output of models: leave one of them out")
+	if o.Input+o.Output+o.CacheRead+o.CacheWrite+o.CacheWrite1h+o.Reasoning != "" {
+		return nil, errors.New("like and meters are of services, input, output and other classes of tokens of models: leave one of them out")
 	}
 	var rows []catalog.Row
 	for _, name := range slices.Sorted(maps.Keys(o.Meters)) {

@@ -130,7 +130,13 @@ func (p *plan) chance(r *rand.Rand) {
 
 // A judge that finds nothing proves nothing: each of these lies must be found.
 func TestTheJudgeFindsWhatIsWrong(t *testing.T) {
-	tour, _ := aTour(t, "", 0, "Apple", poor)
+	for _, sc := range scenes {
+		t.Run(sc.name, func(t *testing.T) { theJudgeFinds(t, sc) })
+	}
+}
+
+func theJudgeFinds(t *testing.T, sc *scene) {
+	tour, _ := aTour(t, sc.name, 0, "Apple", poor)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tour.plan.kills = nil
@@ -161,14 +167,26 @@ func TestTheJudgeFindsWhatIsWrong(t *testing.T) {
 		"a line costs more":                   {func(j *judgement) { j.bill.Lines[1].Cost = "0.5" }, "and the total says"},
 		"the total is another":                {func(j *judgement) { j.bill.Totals[0].Cost = "0.5" }, "and the total says"},
 		"there is no total":                   {func(j *judgement) { j.bill.Totals = nil }, "no total"},
-		"a finding was written twice":         {func(j *judgement) { j.log = append(j.log, done(j.log, "dynamodb")) }, "2 findings written"},
-		"a notice was sent twice":             {func(j *judgement) { j.log = append(j.log, done(j.log, "sns")) }, "2 notices sent"},
-		"nobody was notified":                 {func(j *judgement) { j.log = without(j.log, "sns") }, "0 notices sent, want one of each"},
+		"a finding was written twice":         {func(j *judgement) { j.log = append(j.log, done(j.log, sc.wrote)) }, "2 findings written"},
+		"a notice was sent twice":             {func(j *judgement) { j.log = append(j.log, done(j.log, sc.told)) }, "2 notices sent"},
+		"nobody was notified":                 {func(j *judgement) { j.log = without(j.log, sc.topic) }, "0 notices sent, want one of each"},
 		"the finding is wrong":                {func(j *judgement) { j.findings["Apple"]["verdict"] = "weak" }, "the finding of Apple"},
 		"the finding is missing":              {func(j *judgement) { j.findings["Apple"] = nil }, "the finding of Apple"},
 		"a run failed":                        {func(j *judgement) { j.run(apple).Status = agent.Failed }, "ended failed"},
 		"the poor run was not stopped":        {func(j *judgement) { j.poor(tour).Status = agent.Done }, poor},
 		"the poor run spent more than it had": {func(j *judgement) { j.poor(tour).Limits.Budget = amount("0.000001") }, "spent"},
+		"a notice was sent for another run": {func(j *judgement) {
+			i := slices.IndexFunc(j.log, func(l fakecloud.Line) bool { return sc.told(&l) && l.Done })
+			j.log[i].Command = "run_x/2/1"
+		}, "0 notices sent, want one of each"},
+		"a write was not done": {func(j *judgement) {
+			for i := range j.log {
+				j.log[i].Done = j.log[i].Done && !sc.wrote(&j.log[i])
+			}
+		}, "0 findings written"},
+		"a service's storage was used for nothing": {func(j *judgement) {
+			j.usage = append(j.usage, fakecloud.Consumed{ID: apple + "/9/1/1", Service: sc.store, Readings: map[string]int64{"requests.get": 1}})
+		}, "nothing was booked"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := copied(truth)
@@ -218,8 +236,8 @@ func (j *judgement) poor(t *tour) *api.Run {
 }
 
 // done is a line of something that a service did.
-func done(log []fakecloud.Line, service string) fakecloud.Line {
-	return log[slices.IndexFunc(log, func(l fakecloud.Line) bool { return l.Service == service && l.Done })]
+func done(log []fakecloud.Line, is func(*fakecloud.Line) bool) fakecloud.Line {
+	return log[slices.IndexFunc(log, func(l fakecloud.Line) bool { return is(&l) && l.Done })]
 }
 
 func without(log []fakecloud.Line, service string) []fakecloud.Line {
@@ -259,17 +277,19 @@ func TestATourThatIsLeftGoesOnWithServe(t *testing.T) {
 }
 
 func TestAFolderThatIsNoDemosIsLeftAlone(t *testing.T) {
-	dir := t.TempDir()
-	mine := filepath.Join(dir, "mine.txt")
-	if err := os.WriteFile(mine, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	err := Run(t.Context(), Options{Exe: program, Dir: dir, Out: &bytes.Buffer{}})
-	if err == nil || !strings.Contains(err.Error(), "not of an earlier demo: name another folder with --dir") {
-		t.Errorf("got %v", err)
-	}
-	if _, err := os.Stat(mine); err != nil {
-		t.Error(err)
+	for _, beside := range []string{"", "fakecloud"} { // which others may have, too: the repository has
+		dir := t.TempDir()
+		mine := filepath.Join(dir, "mine.txt")
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, beside), 0o700), os.WriteFile(mine, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		err := Run(t.Context(), Options{Exe: program, Dir: dir, Out: &bytes.Buffer{}})
+		if err == nil || !strings.Contains(err.Error(), "not of an earlier demo: name another folder with --dir") {
+			t.Errorf("got %v", err)
+		}
+		if _, err := os.Stat(mine); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

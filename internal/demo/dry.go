@@ -16,7 +16,7 @@ func (t *tour) dry() error {
 	}
 	sc := t.plan.scene
 	t.say("A tour on %s with real services would\n", sc.title)
-	t.say("- read filings, write one finding and send one notice for each of %s, in", count(len(t.plan.companies), "company"))
+	t.say("- read filings, write one finding and send one notice for each of %d companies, in", len(t.plan.companies))
 	for _, m := range resourceURL.FindAllStringSubmatch(string(conf), -1) {
 		t.say("    %-8s %s", m[1], expanded(m[2]))
 	}

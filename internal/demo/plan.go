@@ -1,11 +1,13 @@
 package demo
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,29 +123,38 @@ func unknownPrice(model string) (bool, error) {
 	return !known, nil
 }
 
+// config is the example's configuration for the scene: with the stand-ins at an
+// address, or, where there is none, with what the environment names.
+func (p *plan) config(address string) ([]byte, error) {
+	if address == "" {
+		src, err := analyst.Config(p.scene.name + ".yaml")
+		return []byte(analyst.Second(string(src), p.scene.reaches(p.scene.second))), err
+	}
+	conf, err := Config(p.scene.name, address)
+	if err != nil || !p.real {
+		return conf, err
+	}
+	from, to := bytes.Index(conf, []byte("\nproviders:")), bytes.Index(conf, []byte("\ntools:"))
+	if from < 0 || to < from {
+		return nil, fmt.Errorf("the example's configuration has no providers before its tools")
+	}
+	return slices.Concat(conf[:from+1], p.model, conf[to:]), nil
+}
+
 // Config is the example's configuration for a cloud, with the stand-ins of its services
-// and models at an address, such as 127.0.0.1:7900, or ${FAKECLOUD} to read it from the
+// and models at an address, such as 127.0.0.1:7900, or ${FAKECLOUD} to take it from the
 // environment.
 func Config(cloud, address string) ([]byte, error) {
 	sc, err := sceneOf(cloud)
 	if err != nil {
 		return nil, err
 	}
-	return (&plan{scene: sc}).config(address)
-}
-
-// config is the example's configuration for the scene: with the stand-ins at an
-// address, or, where there is none, with what the environment names.
-func (p *plan) config(address string) ([]byte, error) {
-	src, err := analyst.Config(p.scene.name + ".yaml")
+	src, err := analyst.Config(sc.name + ".yaml")
 	if err != nil {
 		return nil, err
 	}
-	conf := analyst.Second(string(src), address != "" || p.scene.reaches(p.scene.second))
-	if address == "" {
-		return []byte(conf), nil
-	}
-	for name, value := range p.scene.values(address) {
+	conf := analyst.Second(string(src), true)
+	for name, value := range sc.values(address) {
 		conf = variable(name).ReplaceAllLiteralString(conf, value)
 	}
 	// A stand-in's address is none of the cloud's own: no credential of the environment
@@ -153,15 +164,7 @@ func (p *plan) config(address string) ([]byte, error) {
 	}
 	// What else is a variable has the example's own value: the tour must not depend on
 	// what somebody has in the environment.
-	conf = otherwise.ReplaceAllString(conf, "$1")
-	if p.real {
-		from, to := strings.Index(conf, "\nproviders:"), strings.Index(conf, "\ntools:")
-		if from < 0 || to < from {
-			return nil, fmt.Errorf("the example's configuration has no providers before its tools")
-		}
-		conf = conf[:from+1] + string(p.model) + conf[to:]
-	}
-	return []byte(conf), nil
+	return []byte(otherwise.ReplaceAllString(conf, "$1")), nil
 }
 
 // variable finds a variable of a configuration, with a default or without.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path"
 	"slices"
 	"sync"
 	"time"
@@ -167,8 +168,8 @@ func (t *tour) answer(ctx context.Context, c *api.Client) bool {
 			continue
 		}
 		for _, d := range run.Doubts {
-			said := "not-done"
-			if slices.ContainsFunc(log, func(ln fakecloud.Line) bool { return ln.Effect == d.Effect && ln.Done }) {
+			said, command := "not-done", path.Dir(d.Effect) // which an earlier try may have done
+			if slices.ContainsFunc(log, func(ln fakecloud.Line) bool { return ln.Command == command && ln.Done }) {
 				said = "done"
 			}
 			if _, err := c.ResolveEffect(ctx, run.ID, d.Effect, api.Answer{Answer: said}); err == nil {

@@ -137,12 +137,12 @@ twice, no budget was passed, and the bill's lines add up to the last digit.`
 All of it held, in %s: %s
 
 Look around; it is an ordinary data directory:
-  export SKEIN_DATA=%s SKEIN_CONFIG=%s
+  export SKEIN_DATA=%s SKEIN_CONFIG=%s%s
   %s runs
   %s show %s
   %s bill --by cloud,service
   %s bill --json`,
-		show.Took(time.Since(t.now)), held, dir, filepath.Join(dir, "skein.yaml"), exe, exe, j.runs[0].ID, exe, exe)
+		show.Took(time.Since(t.now)), held, dir, filepath.Join(dir, "skein.yaml"), t.credentials(), exe, exe, j.runs[0].ID, exe, exe)
 	for _, run := range j.runs {
 		if t.names[run.ID] == poor && !t.Real {
 			t.say("Give %s's run more money, once the stand-in services are there again:\n  %s %s &\n  %s resume %s --budget \"0.50 USD\"",
@@ -159,12 +159,24 @@ func (t *tour) left() {
 Left in the middle. Skein has stopped, and the stand-in services go on (process %d). To
 go on with every run where it was, and to see how they stand:
 
-  export SKEIN_DATA=%s SKEIN_CONFIG=%s
+  export SKEIN_DATA=%s SKEIN_CONFIG=%s%s
   %s serve &
   %s runs
 
 At the end: kill %d`,
-		t.cloud.pid(), t.Dir, filepath.Join(t.Dir, "skein.yaml"), t.exe(), t.exe(), t.cloud.pid())
+		t.cloud.pid(), t.Dir, filepath.Join(t.Dir, "skein.yaml"), t.credentials(), t.exe(), t.exe(), t.cloud.pid())
+}
+
+// credentials is what the stand-ins' clients want in their environment, for a line
+// that exports it.
+func (t *tour) credentials() (text string) {
+	if t.fake == nil {
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.plan.scene.env)) {
+		text += " " + name + "=" + t.plan.scene.env[name]
+	}
+	return text
 }
 
 // exe is this program as somebody standing here would type it.

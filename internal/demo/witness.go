@@ -35,7 +35,7 @@ func (w *witness) usage(ctx context.Context) ([]fakecloud.Consumed, error) {
 	return lines[fakecloud.Consumed](w.ask(ctx, http.MethodGet, "/usage", nil))
 }
 
-// ask sends one request; a 404 is a nil body.
+// ask sends one request.
 func (w *witness) ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+w.address+path, bytes.NewReader(body))
 	if err != nil {
@@ -50,8 +50,6 @@ func (w *witness) ask(ctx context.Context, method, path string, body []byte) ([]
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("ask the stand-in services for %s: %w", path, err)
-	case resp.StatusCode == http.StatusNotFound:
-		return nil, nil
 	case resp.StatusCode >= 300:
 		return nil, fmt.Errorf("ask the stand-in services for %s: %s: %s", path, resp.Status, bytes.TrimSpace(b))
 	}

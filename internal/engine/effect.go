@@ -220,9 +220,13 @@ func (e *Engine) execute(ctx context.Context, run string, s *snapshot, f *flight
 	if len(args) == 0 {
 		args = json.RawMessage("{}")
 	}
-	return f.tool.Do(tool.WithRest(ctx, e.restOf(run)), tool.Call{
-		ID: s.do.ID, Try: s.do.Try, Op: s.do.Tool, Args: args, Again: s.do.Resend && s.do.MayRepeat(e.o.Now()),
-	})
+	now := e.o.Now()
+	again := s.do.MayRepeat(now)
+	if again && !s.do.Resend { // it was protected when it was decided, and has had to wait since
+		return tool.Result{}, &tool.Error{Outcome: tool.NotDone, Retry: true, Message: "it came too late to be known again by its key, and was not sent once more"}
+	}
+	call := tool.Call{ID: s.do.ID, Try: s.do.Try, Op: s.do.Tool, Args: args, Again: again, Protected: s.do.Protected(now)}
+	return f.tool.Do(tool.WithRest(ctx, e.restOf(run)), call)
 }
 
 // wholeSuffix ends the names of results that are kept whole beside the beginning that

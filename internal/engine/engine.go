@@ -91,8 +91,8 @@ type Engine struct {
 	cache payloads
 
 	mu      sync.Mutex
-	keys    map[string]string // start key → run, for starts on their way
-	failure error             // why the engine has halted
+	keys    map[string]*starting // by start key
+	failure error                // why the engine has halted
 	halted  chan struct{}
 	defs    map[string]*agent.Definition
 
@@ -127,7 +127,7 @@ func New(o Options) *Engine {
 	e := &Engine{
 		o: o, ctx: ctx, stop: stop,
 		quit: make(chan struct{}), over: make(chan struct{}),
-		keys: map[string]string{}, halted: make(chan struct{}), defs: map[string]*agent.Definition{},
+		keys: map[string]*starting{}, halted: make(chan struct{}), defs: map[string]*agent.Definition{},
 		machine: sched.New(o.Slots), attach: map[int64]*attachment{}, flights: map[string]*flight{}, moved: map[string]agent.Status{},
 		tick: time.NewTimer(time.Hour),
 	}

@@ -52,6 +52,23 @@ func TestAnEffectWhoseKeyIsForgottenIsInDoubt(t *testing.T) {
 	}
 }
 
+func TestAnEffectKnowsForHowLongItsKeyProtectsIt(t *testing.T) {
+	for remembers, want := range map[time.Duration]time.Duration{0: 0, 5 * time.Minute: 4*time.Minute + 30*time.Second} {
+		w := newWorld(t)
+		w.tool.class, w.tool.remembers, w.model = agent.Keyed, remembers, sends
+		l := w.start()
+		run, _, err := l.engine.Start(t.Context(), engine.StartRequest{Agent: "clerk", Input: who})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.until(run, agent.Done)
+		l.crash()
+		if got := w.tool.calls[0].Protected; got > want || got < want-10*time.Second {
+			t.Errorf("remembered for %s, it is protected for %s, wanted %s less what it took to begin", remembers, got, want)
+		}
+	}
+}
+
 func TestAResultIsReadOnWhereItWasCut(t *testing.T) {
 	w := newWorld(t)
 	whole := strings.Repeat("0123456789", 500)

@@ -38,11 +38,11 @@ func (e *Engine) Start(ctx context.Context, r StartRequest) (run string, again b
 	}
 	run = e.o.NewID("run_")
 	if r.Key != "" {
-		earlier, err := e.claim(ctx, r, run)
-		if err != nil || earlier != "" {
-			return earlier, earlier != "", err
+		earlier, mine, failed := e.claim(ctx, r, run)
+		if failed != nil || earlier != "" {
+			return earlier, earlier != "", failed
 		}
-		defer e.release(r)
+		defer func() { e.release(r, mine, err) }()
 	}
 	input, err := json.Marshal(r.Input)
 	if err != nil {
@@ -76,28 +76,53 @@ func (e *Engine) Start(ctx context.Context, r StartRequest) (run string, again b
 	return run, false, nil
 }
 
-// claim takes a start's key, or finds the run that has it.
-func (e *Engine) claim(ctx context.Context, r StartRequest, run string) (earlier string, err error) {
-	key := r.Project + "\x00" + r.Key
-	e.mu.Lock()
-	if earlier = e.keys[key]; earlier == "" {
-		e.keys[key] = run
-	}
-	e.mu.Unlock()
-	if earlier != "" {
-		return earlier, nil
-	}
-	earlier, err = RunOfKey(ctx, e.o.Store.Reader(), e.o.Org, r.Project, r.Key)
-	if err != nil || earlier != "" {
-		e.release(r)
-	}
-	return earlier, err
+// starting is a start on its way, under its key.
+type starting struct {
+	run  string
+	over chan struct{} // closed: the run is durable, or err says why it may not be
+	err  error
 }
 
-func (e *Engine) release(r StartRequest) {
+// claim takes a start's key, or finds the run that has it. One that is on its way under
+// the same key is waited for: who hears of a run may rely on it.
+func (e *Engine) claim(ctx context.Context, r StartRequest, run string) (earlier string, mine *starting, err error) {
+	key := r.Project + "\x00" + r.Key
+	mine = &starting{run: run, over: make(chan struct{})}
+	for {
+		e.mu.Lock()
+		other := e.keys[key]
+		if other == nil {
+			e.keys[key] = mine
+		}
+		e.mu.Unlock()
+		if other == nil {
+			break
+		}
+		select {
+		case <-other.over:
+		case <-ctx.Done():
+			return "", nil, ctx.Err()
+		}
+		if other.err == nil {
+			return other.run, nil, nil
+		}
+	}
+	earlier, err = RunOfKey(ctx, e.o.Store.Reader(), e.o.Org, r.Project, r.Key)
+	if err == nil && earlier != "" {
+		mine.run = earlier
+	}
+	if err != nil || earlier != "" {
+		e.release(r, mine, err)
+	}
+	return earlier, mine, err
+}
+
+func (e *Engine) release(r StartRequest, mine *starting, err error) {
 	e.mu.Lock()
 	delete(e.keys, r.Project+"\x00"+r.Key)
 	e.mu.Unlock()
+	mine.err = err
+	close(mine.over)
 }
 
 // Cancel ends a run and calls off what is being performed.

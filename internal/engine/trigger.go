@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -32,40 +33,57 @@ const (
 	triggerHidden = 2 * time.Minute
 	triggerLate   = 5 * time.Minute  // when a message is shown again from which no run can be started
 	triggerPause  = 30 * time.Second // the longest pause after an error
+	triggerIdle   = time.Hour        // how long what finding nothing costs may wait to be booked
 )
+
+// mostInput is the most that the inputs of a message may hold, in bytes, as with a start
+// over the API: the records of a run hold them.
+const mostInput = 64 << 10
 
 // Listen receives until ctx ends. What is wrong with a message or with the queue is
 // logged; the message stays in the queue.
 func (e *Engine) Listen(ctx context.Context, t *Trigger) {
 	log := e.o.Log.With(slog.String("agent", t.Agent), slog.String("queue", t.Resource.URL))
-	idle := &tool.Meter{} // what finding nothing has cost since the last message
+	idle, since := &tool.Meter{}, e.o.Now() // what finding nothing has cost since then
+	bookIdle := func() {
+		e.bookReceived(t, &queue.Received{ID: "idle", Receipt: e.o.NewID("")}, idle, since, log)
+		idle, since = &tool.Meter{}, e.o.Now()
+	}
+	defer func() { bookIdle() }()
 	for failures := 0; ctx.Err() == nil; {
 		meter := &tool.Meter{}
 		from := e.o.Now()
 		got, err := t.Queue.Receive(tool.WithMeter(ctx, meter), 1, triggerWait, triggerHidden)
 		switch {
-		case ctx.Err() != nil:
-		case err != nil:
+		case err == nil && len(got) > 0:
+			failures = 0
+			e.received(tool.WithMeter(ctx, meter), t, &got[0], log)
+			e.bookReceived(t, &got[0], meter, from, log)
+			continue
+		case err == nil:
+			failures = 0
+		case ctx.Err() == nil:
 			failures++
 			log.Error("a trigger's queue cannot be received from", "err", err)
 			rest(ctx, min(triggerPause, time.Second<<min(failures, 5)))
-		case len(got) == 0:
-			failures = 0
-			add(idle, meter)
-		default:
-			failures = 0
-			add(meter, idle)
-			idle = &tool.Meter{}
-			e.received(tool.WithMeter(ctx, meter), t, &got[0], log)
-			e.bookReceived(t, &got[0], meter, from, log)
+		}
+		if add(idle, meter); e.o.Now().Sub(since) >= triggerIdle {
+			bookIdle()
 		}
 	}
-	e.bookReceived(t, &queue.Received{ID: "idle", Receipt: e.o.NewID("")}, idle, e.o.Now(), log)
 }
 
 // received starts the run of a message, and acknowledges it.
 func (e *Engine) received(ctx context.Context, t *Trigger, m *queue.Received, log *slog.Logger) {
 	log = log.With(slog.String("message", m.ID))
+	if ctx.Err() != nil { // it came as the process was told to end: the next one shall not have to wait for it
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), triggerPause)
+		defer cancel()
+		if err := t.Queue.Return(ctx, *m, 0); err != nil {
+			log.Warn("a message cannot be put back, and comes again by itself", "err", err)
+		}
+		return
+	}
 	input, err := inputOf(m.Body)
 	var run string
 	if err == nil {
@@ -96,9 +114,11 @@ func inputOf(body string) (map[string]string, error) {
 	var members map[string]any
 	dec := json.NewDecoder(strings.NewReader(body))
 	dec.UseNumber()
-	if err := dec.Decode(&members); err != nil || members == nil || dec.More() {
+	err := dec.Decode(&members)
+	if _, more := dec.Token(); err != nil || members == nil || !errors.Is(more, io.EOF) {
 		return nil, fmt.Errorf("%w: a message is a JSON object with the agent's inputs, such as {\"company\": \"Apple\"}", ErrBadInput)
 	}
+	size := 0
 	input := make(map[string]string, len(members))
 	for name, v := range members {
 		switch v := v.(type) {
@@ -109,6 +129,10 @@ func inputOf(body string) (map[string]string, error) {
 		default:
 			return nil, fmt.Errorf("%w: the input %q of a message is no text, number or bool", ErrBadInput, name)
 		}
+		size += len(name) + len(input[name])
+	}
+	if size > mostInput {
+		return nil, fmt.Errorf("%w: the inputs of a message have %d bytes, and %d are the most: put what is longer where a tool reads it, and send its name", ErrBadInput, size, mostInput)
 	}
 	return input, nil
 }

@@ -2,7 +2,9 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/price"
+	"github.com/skein-run/skein/internal/store"
 	"github.com/skein-run/skein/internal/tool"
 	"github.com/skein-run/skein/internal/tool/effect"
 	"github.com/skein-run/skein/internal/tool/queue"
@@ -23,6 +26,9 @@ type mailbox struct {
 	acked    []string
 	returned []string
 	deaf     int // acknowledgements that are lost
+	asked    int64
+	failing  int    // requests to receive that fail
+	came     func() // is called with each message that is received
 	moved    chan struct{}
 }
 
@@ -38,6 +44,11 @@ func (m *mailbox) Receive(ctx context.Context, most int, wait, _ time.Duration) 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	effect.MeterFrom(ctx).Count(price.MeterReceives, 1, price.Counted)
+	m.asked++
+	if m.failing > 0 {
+		m.failing--
+		return nil, &effect.Error{Outcome: effect.NotDone, Message: "the service failed"}
+	}
 	if len(m.messages) == 0 {
 		m.mu.Unlock()
 		select {
@@ -51,6 +62,9 @@ func (m *mailbox) Receive(ctx context.Context, most int, wait, _ time.Duration) 
 	m.messages = m.messages[1:]
 	r.Times++
 	r.Receipt = fmt.Sprintf("%s/%d", r.ID, r.Times)
+	if m.came != nil {
+		m.came()
+	}
 	return []queue.Received{r}, nil
 }
 
@@ -131,19 +145,23 @@ func TestAMessageOfWhichNoRunCanBeStartedStaysInTheQueue(t *testing.T) {
 	w.model = sends
 	l := w.start()
 	defer l.crash()
-	m := newMailbox(`not JSON`, `{"who":{"name":"Ada"}}`, `{"company":"ACME"}`, `{}`, `{"who":"Ada"} {"who":"Bob"}`, `{"who":7}`)
-	l.listen(m, 6)
-	if len(m.returned) != 5 || len(m.acked) != 1 || m.acked[0] != "m5" {
+	m := newMailbox(`not JSON`, `{"who":{"name":"Ada"}}`, `{"company":"ACME"}`, `{}`, `{"who":"Ada"} {"who":"Bob"}`, `{"who":"Ada"}}`,
+		`{"who":"`+strings.Repeat("A", 64<<10)+`"}`, strings.Repeat(`{"who":`, 20_000), `{"who":7}`)
+	l.listen(m, 9)
+	if len(m.returned) != 8 || len(m.acked) != 1 || m.acked[0] != "m8" {
 		t.Errorf("returned %v, acknowledged %v; wanted the last one only to start a run", m.returned, m.acked)
 	}
 }
 
+// What has cost something has, whatever came of it: also a request that failed, and the
+// one that was waiting for a message when the process was told to end.
 func TestWhatReceivingCostsIsBooked(t *testing.T) {
 	w := newWorld(t)
 	w.tool.class, w.model = agent.Keyed, sends
 	l := w.start()
 	defer l.crash()
 	m := newMailbox(`{"who":"Ada"}`)
+	m.failing = 1
 	l.listen(m, 1)
 	bill, err := ledger.ReadBill(t.Context(), l.store.Reader(), ledger.Query{Org: "default", Agent: "clerk"})
 	if err != nil {
@@ -155,7 +173,67 @@ func TestWhatReceivingCostsIsBooked(t *testing.T) {
 			booked[bill.Lines[i].Meter] += bill.Lines[i].Count()
 		}
 	}
-	if booked[price.MeterAcks] != 1 || booked[price.MeterReceives] < 1 {
-		t.Errorf("booked %v, wanted one acknowledgement and each request to receive", booked)
+	if booked[price.MeterAcks] != 1 || booked[price.MeterReceives] != m.asked {
+		t.Errorf("booked %v, wanted one acknowledgement and all of %d requests to receive", booked, m.asked)
 	}
+}
+
+func TestAMessageThatComesWithTheEndIsPutBack(t *testing.T) {
+	w := newWorld(t)
+	w.model = sends
+	l := w.start()
+	defer l.crash()
+	ctx, stop := context.WithCancel(t.Context())
+	m := newMailbox(`{"who":"Ada"}`)
+	m.came = stop
+	l.engine.Listen(ctx, &engine.Trigger{Agent: "clerk", Queue: m, Resource: tool.Resource{Name: "trigger", Kind: "queue", Cloud: "local", URL: "mem:box"}})
+	runs, err := engine.List(t.Context(), l.store.Reader(), engine.Query{Org: "default"})
+	if err != nil || len(runs) != 0 || len(m.returned) != 1 || len(m.acked) != 0 {
+		t.Errorf("%d runs (%v), returned %v, acknowledged %v; wanted it put back for the next process", len(runs), err, m.returned, m.acked)
+	}
+}
+
+// Whoever hears of a run may rely on it: two starts under one key at the same time, of
+// which the first is not durable yet and then fails.
+func TestAStartUnderTheSameKeyIsNoRunBeforeItIsDurable(t *testing.T) {
+	w := newWorld(t)
+	w.tool.class, w.model = agent.Keyed, sends
+	committing, refuse := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	w.refuse = func(store.Batch) (err error) {
+		once.Do(func() {
+			close(committing)
+			<-refuse
+			err = store.ErrRefused
+		})
+		return err
+	}
+	l := w.start()
+	defer l.crash()
+	r := engine.StartRequest{Agent: "clerk", Input: who, Key: "k"}
+	first := make(chan error, 1)
+	go func() {
+		_, _, err := l.engine.Start(t.Context(), r)
+		first <- err
+	}()
+	<-committing
+	second := make(chan string, 1)
+	go func() {
+		run, _, err := l.engine.Start(t.Context(), r)
+		if err != nil {
+			run = err.Error()
+		}
+		second <- run
+	}()
+	select {
+	case run := <-second:
+		t.Errorf("%s was given out, and is not durable", run)
+		second <- run
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(refuse)
+	if err := <-first; !errors.Is(err, store.ErrRefused) {
+		t.Errorf("the first start gave %v", err)
+	}
+	l.until(<-second, agent.Done)
 }

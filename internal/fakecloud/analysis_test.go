@@ -5,16 +5,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/anthropics/anthropic-sdk-go"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/shared"
 	"github.com/skein-run/skein/examples/analyst"
+	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/fakecloud"
+	"github.com/skein-run/skein/internal/fakecloud/standin"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/tool"
 )
@@ -36,16 +41,18 @@ func openOffice(t *testing.T, url, run string) *office {
 	if err := analyst.BuildHistory(history); err != nil {
 		t.Fatal(err)
 	}
-	host := strings.TrimPrefix(url, "http://")
+	t.Setenv("AWS_ACCESS_KEY_ID", "stand-in")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "stand-in")
+	session := cloud.New(cloud.Options{AWS: cloud.AWSOptions{Region: "us-east-1", Endpoint: url + "/cloud/aws"}})
 	tools := map[string]tool.Tool{}
 	for name, spec := range map[string]tool.Spec{
-		"reports":   {Objects: "fake://" + host + "/filings", PricedAs: "aws/s3/us-east-1"},
+		"reports":   {Objects: "s3://filings"},
 		"history":   {SQL: "sqlite:" + history},
-		"findings":  {Table: "fake://" + host + "/findings?partition_key=company"},
-		"alerts":    {Notify: "fake://" + host + "/alerts?dedup=id"},
+		"findings":  {Table: "dynamodb://findings?partition_key=company"},
+		"alerts":    {Notify: "awssns:///arn:aws:sns:us-east-1:123456789012:alerts.fifo"},
 		"calculate": {}, "todo": {},
 	} {
-		opened, err := tool.Open(name, spec, nil)
+		opened, err := tool.Open(name, spec, session)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +95,7 @@ func (o *office) do(ctx context.Context, name string, args json.RawMessage) (tex
 
 func goal(t *testing.T, company string) string {
 	t.Helper()
-	conf, err := analyst.Config("skein.yaml")
+	conf, err := analyst.Config("aws.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,25 +195,46 @@ func anthropicTool(t *testing.T, spec llm.Tool) anthropic.ToolUnionParam {
 
 func standIn(t *testing.T) (*fakecloud.Server, string) {
 	t.Helper()
-	return serve(t, fakecloud.Options{Buckets: map[string]fs.FS{"filings": analyst.Filings()}})
+	return serve(t, fakecloud.Options{Resources: standin.Resources{
+		Buckets: map[string]fs.FS{"filings": analyst.Filings()},
+		Tables:  map[string]standin.Table{"findings": {PartitionKey: "company"}},
+		Topics:  []string{"alerts.fifo"},
+	}})
 }
 
 // found is the finding on a company as the table has it; nil where it has none.
 func found(t *testing.T, url, company string) map[string]any {
 	t.Helper()
-	resp, err := http.Get(url + "/tables/findings/items/" + company)
+	c := dynamodb.New(dynamodb.Options{Region: "us-east-1", BaseEndpoint: aws.String(url + "/cloud/aws"),
+		Credentials: credentials.NewStaticCredentialsProvider("judge", "judge", "")})
+	out, err := c.GetItem(context.Background(), &dynamodb.GetItemInput{TableName: aws.String("findings"),
+		Key: map[string]types.AttributeValue{"company": &types.AttributeValueMemberS{Value: company}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode == http.StatusNotFound {
+	if out.Item == nil {
 		return nil
 	}
-	var got struct{ Item map[string]any }
-	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
-		t.Fatal(err)
+	item := map[string]any{}
+	for name, v := range out.Item {
+		switch v := v.(type) {
+		case *types.AttributeValueMemberS:
+			item[name] = v.Value
+		case *types.AttributeValueMemberL:
+			var texts []any
+			for _, of := range v.Value {
+				s, ok := of.(*types.AttributeValueMemberS)
+				if !ok {
+					t.Fatalf("%s has %T in it", name, of)
+				}
+				texts = append(texts, s.Value)
+			}
+			item[name] = texts
+		default:
+			t.Fatalf("%s is %T", name, v)
+		}
 	}
-	return got.Item
+	return item
 }
 
 func TestEveryCompanyIsJudgedRight(t *testing.T) {
@@ -228,7 +256,7 @@ func TestEveryCompanyIsJudgedRight(t *testing.T) {
 			delivered := 0
 			rounds := map[int]int{}
 			for _, ln := range s.Log().Lines() {
-				if ln.Op == "publish" && ln.Done {
+				if ln.Op == "Publish" && ln.Done {
 					delivered++
 				}
 				if ln.Event == "end" {
@@ -301,7 +329,7 @@ func TestASecondFindingIsNotForced(t *testing.T) {
 	}
 	delivered := 0
 	for _, ln := range s.Log().Lines() {
-		if ln.Service == "notify" && ln.Done {
+		if ln.Service == "sns" && ln.Done {
 			delivered++
 		}
 	}

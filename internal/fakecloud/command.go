@@ -15,7 +15,7 @@ import (
 	"github.com/skein-run/skein/internal/fakecloud/standin"
 )
 
-const usageText = `fakecloud stands in for model providers, an object store, a table and a topic.
+const usageText = `fakecloud stands in for model providers and for the services of AWS, Azure and Google Cloud.
 
 Usage: fakecloud [--listen ADDR] [--dir DIR] [--objects [BUCKET=]DIR]... [--table NAME=KEY[,SORT]]...
                  [--topic NAME]... [--queue NAME]... [--require-key KEY] [--pace DURATION]
@@ -34,7 +34,6 @@ Base addresses for clients, of models and of services:
   AWS            /cloud/aws                          S3, DynamoDB, SNS, SQS, Lambda, STS, Secrets Manager, SSM, Athena
   Azure          /cloud/azure                        Blob, Cosmos DB, Tables, Queues, Service Bus, Event Grid, Functions, Key Vault
   Google Cloud   /cloud/gcp                          Cloud Storage, Firestore, Pub/Sub, BigQuery, Secret Manager, Cloud Run
-  services       /objects /tables /topics            an object store, a table, a topic
   the test's     /faults /log /usage /healthz
 
 They are as strict as the real ones: what these refuse is refused, in their words.
@@ -61,9 +60,8 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	fl.StringVar(&o.Dir, "dir", "", "folder of log.jsonl and address; without it the log is kept in memory")
 	fl.StringVar(&o.RequireKey, "require-key", "", "the one API key that the providers accept; without it any")
 	fl.DurationVar(&o.Pace, "pace", 0, "pause between chunks of a streamed answer, such as 10ms")
-	o.Buckets = map[string]fs.FS{}
-	o.Resources = standin.Resources{Buckets: o.Buckets, Tables: map[string]standin.Table{}}
-	fl.Func("objects", "a bucket's content, as BUCKET=DIR, or DIR for a bucket of the folder's name; may be repeated", func(v string) error {
+	o.Resources = standin.Resources{Buckets: map[string]fs.FS{}, Tables: map[string]standin.Table{}}
+	fl.Func("objects", "a bucket that is there at every cloud, with its content, as BUCKET=DIR, or DIR for a bucket of the folder's name; may be repeated", func(v string) error {
 		bucket, dir, named := strings.Cut(v, "=")
 		if !named {
 			bucket, dir = filepath.Base(filepath.Clean(v)), v
@@ -73,7 +71,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		} else if !info.IsDir() {
 			return fmt.Errorf("%s is not a folder", dir)
 		}
-		o.Buckets[bucket] = os.DirFS(dir)
+		o.Resources.Buckets[bucket] = os.DirFS(dir)
 		return nil
 	})
 	fl.Func("table", "a table that is there at every cloud, as NAME=PARTITION_KEY[,SORT_KEY]; may be repeated", func(v string) error {

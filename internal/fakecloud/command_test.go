@@ -39,7 +39,7 @@ func TestCommandServesAFolderAndWritesItsAddress(t *testing.T) {
 	case err := <-done:
 		t.Fatal(err)
 	}
-	if r := call(t, http.MethodGet, url+"/objects/docs/a.md", ""); r.body != "hello" {
+	if r := call(t, http.MethodGet, url+"/cloud/aws/docs/a.md", "", asks("s3", 1)); r.body != "hello" {
 		t.Errorf("%+v", r)
 	}
 	address, err := os.ReadFile(filepath.Join(dir, "address"))

@@ -1,7 +1,7 @@
-// Package fakecloud stands in for what Skein buys: the model providers, an
-// object store, a document table and a notification topic, over real HTTP and
-// real SSE. It runs as a process of its own, takes faults to order, and keeps a
-// [Log] on disk of what it served, which is the judge of tests and demo.
+// Package fakecloud stands in for what Skein buys: the model providers, and the
+// services of AWS, Azure and Google Cloud, over real HTTP and real SSE. It runs as a
+// process of its own, takes faults to order, and keeps a [Log] on disk of what it
+// served, which is the judge of tests and demo.
 //
 // It shares no code with Skein's wire formats, dispatch or engine, so that it is
 // an independent witness; only the names of meters are common, because the two
@@ -14,14 +14,6 @@
 //	POST /gemini/v1beta/models/{model}:{generateContent,streamGenerateContent,countTokens,embedContent,batchEmbedContents}
 //	POST /vertex/{v1,v1beta1}/[projects/{p}/locations/{l}/]publishers/{google,anthropic}/models/{model}:…
 //
-//	GET  /objects/{bucket}?prefix=P       {"objects":[{"key","size","etag"}]}
-//	GET  /objects/{bucket}/{key...}       the bytes; Range is honoured
-//	PUT  /objects/{bucket}/{key...}       If-None-Match: * → 201, or 412 with X-Stored-Command
-//	POST /tables/{table}/items?key=F      {"item":{…}}: created if absent under item[F] → 201, or 409 {"item","command"}
-//	GET  /tables/{table}/items/{key}      {"item","command"} or 404
-//	GET  /tables/{table}/items?limit=N    {"items":[{"item","command"}]}
-//	POST /topics/{topic}[?dedup=id]       {"subject","message"} → 202 {"id","duplicate"}
-//
 //	/cloud/{aws,azure,gcp}/…  the services of the clouds, in their own wire formats: see the packages of those names
 //
 //	POST /faults   order a [Fault]        GET /faults   DELETE /faults
@@ -29,7 +21,7 @@
 //	GET  /usage    what each attempt and effect consumed, see [Consumed]
 //	GET  /healthz
 //
-// Requests to services carry X-Skein-Command and X-Skein-Effect, requests to
+// Requests to services name their effect at the end of the User-Agent, requests to
 // models X-Client-Request-Id; they are what log and usage know a request by.
 // The answers of the models come from package analyst, which sees the request
 // and nothing else.
@@ -46,7 +38,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -56,11 +47,10 @@ import (
 	"github.com/skein-run/skein/internal/fakecloud/standin"
 )
 
-// Options say what a stand-in serves. The zero value works: no objects, a log in
-// memory only, any key accepted, no pause between chunks.
+// Options say what a stand-in serves. The zero value works: services without
+// resources, a log in memory only, any key accepted, no pause between chunks.
 type Options struct {
 	Dir        string            // where log.jsonl is appended; empty: the log is kept in memory only
-	Buckets    map[string]fs.FS  // the objects there are at the start, by bucket
 	Resources  standin.Resources // what there is at every cloud's services at the start
 	RequireKey string            // the one credential that providers accept; empty: any that is not empty
 	Pace       time.Duration     // between chunks of a streamed answer
@@ -77,14 +67,10 @@ type Server struct {
 	history history
 	ids     ids
 
-	objects objectStore
-	tables  tableStore
-	topics  topicStore
-
 	mux http.Handler
 }
 
-// New makes a stand-in with empty tables and topics.
+// New makes a stand-in.
 func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -98,9 +84,6 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opts: o, log: log}
-	if err := s.objects.fill(o.Buckets); err != nil {
-		return nil, errors.Join(err, log.Close())
-	}
 	s.mux = s.routes()
 	return s, nil
 }
@@ -113,14 +96,6 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /anthropic/v1/models", s.listMessagesModels)
 	s.clouds(mux)
 	s.mountClouds(mux)
-
-	mux.HandleFunc("GET /objects/{bucket}", s.service("objects", "list", s.listObjects))
-	mux.HandleFunc("GET /objects/{bucket}/{key...}", s.service("objects", "get", s.getObject))
-	mux.HandleFunc("PUT /objects/{bucket}/{key...}", s.service("objects", "put", s.putObject))
-	mux.HandleFunc("POST /tables/{table}/items", s.service("table", "put", s.putItem))
-	mux.HandleFunc("GET /tables/{table}/items/{key...}", s.service("table", "get", s.getItem))
-	mux.HandleFunc("GET /tables/{table}/items", s.service("table", "scan", s.scanItems))
-	mux.HandleFunc("POST /topics/{topic}", s.service("notify", "publish", s.publish))
 
 	mux.HandleFunc("POST /faults", s.orderFault)
 	mux.HandleFunc("GET /faults", s.listFaults)

@@ -36,7 +36,7 @@ type Fault struct {
 type Match struct {
 	Contains string `json:"contains,omitempty"` // in the body, the path or the ids; a company's name
 	Model    string `json:"model,omitempty"`
-	Op       string `json:"op,omitempty"`    // chat, responses, messages, converse, generate, embed, count; list, get, put, scan, publish
+	Op       string `json:"op,omitempty"`    // chat, responses, messages, converse, generate, embed, count; a service's own, such as PutItem
 	Nth      int    `json:"nth,omitempty"`   // only the nth of those, from 1
 	After    int    `json:"after,omitempty"` // not the first so many
 }
@@ -65,7 +65,7 @@ var kinds = map[Kind]bool{Refuse: true, TooMany: true, ServerFail: true, Slow: t
 
 // services are the names by which faults are ordered and the log tells services apart.
 var services = []string{
-	"openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "objects", "table", "notify",
+	"openai", "azure", "anthropic", "bedrock", "gemini", "vertex",
 	"s3", "dynamodb", "sns", "sqs", "lambda", "sts", "secretsmanager", "ssm", "athena",
 	"blob", "cosmos", "tables", "servicebus", "eventgrid", "storagequeue", "functions", "keyvault",
 	"gcs", "firestore", "pubsub", "bigquery", "run", "secretmanager", "iamcredentials",
@@ -193,6 +193,18 @@ func sleep(r *http.Request, d time.Duration) {
 	case <-t.C:
 	case <-r.Context().Done():
 	}
+}
+
+// retryAfter is the header that says when to come again.
+func retryAfter(f *Fault) map[string]string {
+	if f.RetryAfter <= 0 {
+		return nil
+	}
+	seconds := int64(f.RetryAfter)
+	if float64(seconds) < f.RetryAfter {
+		seconds++ // the header has whole seconds: late is safe, early is not
+	}
+	return map[string]string{"Retry-After": strconv.FormatInt(seconds, 10)}
 }
 
 // hangUp closes the connection: before any header it looks like a refusal,

@@ -22,15 +22,15 @@ type Line struct {
 	Seq     int64     `json:"seq"` // from 1, in the order of writing
 	Time    time.Time `json:"time"`
 	Event   string    `json:"event"`   // request (a service), begin, end (a model)
-	Service string    `json:"service"` // openai, azure, anthropic, bedrock, gemini, vertex, objects, table, notify
-	Op      string    `json:"op"`      // chat, responses, messages, converse, generate, embed, count; list, get, put, scan, publish
+	Service string    `json:"service"` // openai, azure, anthropic, bedrock, gemini, vertex; s3, dynamodb, sns and so on
+	Op      string    `json:"op"`      // chat, responses, messages, converse, generate, embed, count; GetObject, PutItem, Publish and so on
 	Status  int       `json:"status,omitempty"`
 
-	Command string `json:"command,omitempty"` // X-Skein-Command
-	Effect  string `json:"effect,omitempty"`  // X-Skein-Effect
+	Command string `json:"command,omitempty"` // of a service's request, from its User-Agent
+	Effect  string `json:"effect,omitempty"`  // the same
 	Attempt string `json:"attempt,omitempty"` // X-Client-Request-Id
 
-	Resource  string           `json:"resource,omitempty"` // bucket/key, table/key, topic
+	Resource  string           `json:"resource,omitempty"` // bucket/key, table/key, topic, as the service has it
 	Readings  map[string]int64 `json:"readings,omitempty"` // what it is charged for, by meter
 	Bytes     int64            `json:"bytes,omitempty"`    // of payload: read, stored or published
 	Duplicate bool             `json:"duplicate,omitempty"`
@@ -48,6 +48,11 @@ type Line struct {
 	Fault    string `json:"fault,omitempty"`
 	FaultID  string `json:"fault_id,omitempty"`
 	Complain string `json:"complain,omitempty"` // what was wrong with the request
+}
+
+func (ln Line) with(event string, status int) Line {
+	ln.Event, ln.Status = event, status
+	return ln
 }
 
 // Ended says how the answer to a model request ended.

@@ -42,7 +42,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, f format, at inco
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, f format, op string, at incoming) (*exchange, []byte) {
 	service, _ := f.provider()
 	base := Line{Service: service, Op: op, Attempt: r.Header.Get("X-Client-Request-Id"),
-		Command: r.Header.Get("X-Skein-Command"), Effect: r.Header.Get("X-Skein-Effect"), Request: s.ids.next("req_", 24)}
+		Request: s.ids.next("req_", 24)}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 		s.reject(w, f, &apiError{status: http.StatusRequestEntityTooLarge, kind: "request_too_large",

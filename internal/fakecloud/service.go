@@ -9,132 +9,133 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skein-run/skein/internal/fakecloud/standin"
 	"github.com/skein-run/skein/internal/price"
 )
 
 const maxBody = 32 << 20
 
-// outcome is what a service did and how it answers. It is made under the
-// service's lock, logged, and only then sent, so that nobody can see an answer
-// that the log does not hold.
-type outcome struct {
-	line   Line
-	status int
-	header map[string]string
-	body   []byte
+// visit is one request to a service of a cloud, with what all services share: ids,
+// faults, log. It is answered once, and what was done is in the log before the answer
+// leaves, so that nobody can see an answer that the log does not hold.
+type visit struct {
+	log   *Log
+	w     http.ResponseWriter
+	cloud standin.Cloud
+	req   *standin.Request
+	line  Line // what is known of it before it is dealt with
+	fault *Fault
 }
 
-// requestMeters count a request that the service has dealt with, whatever the
-// answer. What it moved or changed is counted by its handler.
-var requestMeters = map[string]price.Meter{
-	"objects.list": price.MeterList, "objects.get": price.MeterGet, "objects.put": price.MeterPut,
-	"table.put": price.MeterWrites, "table.get": price.MeterReads, "table.scan": price.MeterReads,
-}
-
-// handler does one request's work on the service's state.
-type handler func(r *http.Request, body []byte) outcome
-
-// service wraps a handler with what all services share: ids, faults, log.
-func (s *Server) service(name, op string, h handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		command, effect := r.Header.Get("X-Skein-Command"), r.Header.Get("X-Skein-Effect")
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if err != nil {
-			status := http.StatusBadRequest // the client went away, or sent too much
-			if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
-				status = http.StatusRequestEntityTooLarge
-			}
-			s.answerService(w, outcome{status: status, body: problem("read the body: " + err.Error())},
-				Line{Service: name, Op: op, Command: command, Effect: effect})
-			return
+// visit answers one request to a cloud whose address is prefix.
+func (s *Server) visit(w http.ResponseWriter, r *http.Request, c standin.Cloud, prefix string) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	v := &visit{log: s.log, w: w, cloud: c,
+		req: &standin.Request{Request: below(r, prefix), Body: body, Address: "http://" + r.Host + prefix, Now: s.opts.Now()}}
+	v.line.Effect, v.line.Command = standin.Effect(r)
+	v.line.Service, v.line.Op, v.line.Resource = c.Route(v.req)
+	if err != nil {
+		status := http.StatusBadRequest // the client went away, or sent too much
+		if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+			status = http.StatusRequestEntityTooLarge
 		}
-		fault, calm := s.faults.hit(faultRequest{service: name, op: op, path: r.URL.RequestURI(),
-			ids: command + " " + effect, body: body}, s.opts.Now())
-		base := Line{Service: name, Op: op, Command: command, Effect: effect, Resource: resourceOf(r)}
-		if fault != nil {
-			base.Fault, base.FaultID = string(fault.Kind), fault.ID
-			if s.failBefore(w, r, fault, calm, base) {
-				return
-			}
-		}
-		if meter := requestMeters[name+"."+op]; meter != "" {
-			base.Readings = map[string]int64{string(meter): 1}
-		}
-		out := h(r, body)
-		if fault != nil {
-			s.failAfter(w, fault, out, base)
-			return
-		}
-		s.answerService(w, out, base)
+		v.answer(c.Fail(v.req, status, "EntityTooLarge", "read the body: "+err.Error()))
+		return
 	}
+	fault, calm := s.faults.hit(faultRequest{service: v.line.Service, op: v.line.Op, path: r.URL.RequestURI(),
+		ids: v.line.Command + " " + v.line.Effect, body: body}, s.opts.Now())
+	if fault == nil {
+		v.answer(c.Do(v.req))
+		return
+	}
+	v.fault, v.line.Fault, v.line.FaultID = fault, string(fault.Kind), fault.ID
+	v.suffer(calm)
 }
 
-// failBefore makes the faults that come before the work; it reports whether the
-// request is over.
-func (s *Server) failBefore(w http.ResponseWriter, r *http.Request, f *Fault, calm <-chan struct{}, base Line) bool {
-	switch f.Kind {
+// suffer makes the request's fault happen.
+func (v *visit) suffer(calm <-chan struct{}) {
+	switch v.fault.Kind {
 	case Refuse:
-		s.log.write(base.with("request", 0))
+		v.write(standin.Outcome{})
 		hangUp()
-	case TooMany:
-		s.answerService(w, outcome{status: http.StatusTooManyRequests, header: retryAfter(f),
-			body: problem("too many requests, slow down")}, base)
-		return true
-	case ServerFail, ErrorEvent:
-		s.answerService(w, outcome{status: http.StatusInternalServerError, header: retryAfter(f),
-			body: problem("we had an internal error, nothing was done")}, base)
-		return true
-	case Slow:
-		sleep(r, time.Duration(f.DelayMS)*time.Millisecond)
-		return false
 	case Stall:
-		s.log.write(base.with("request", 0))
+		v.write(standin.Outcome{})
 		select {
 		case <-calm:
-		case <-r.Context().Done():
+		case <-v.req.Context().Done():
 		}
 		hangUp()
-	}
-	return false
-}
-
-// failAfter makes the faults that come when the work is done: the log says that
-// it was, and the client does not hear it.
-func (s *Server) failAfter(w http.ResponseWriter, f *Fault, out outcome, base Line) {
-	if out.line.Readings != nil && base.Op == "get" && f.Kind != Slow {
-		// Of a read only what was sent counts.
-		n := 0
-		if f.Kind == CutOff || f.Kind == NoEnd {
-			n = len(out.body) / 2
-		}
-		if _, ok := out.line.Readings[string(price.MeterBytesRead)]; ok {
-			out.line.Readings[string(price.MeterBytesRead)], out.line.Bytes = int64(n), int64(n)
-		}
-	}
-	switch f.Kind {
+	case TooMany:
+		v.answer(v.failed(http.StatusTooManyRequests, "ThrottlingException", "slow down"))
+	case ServerFail, ErrorEvent:
+		v.answer(v.failed(http.StatusInternalServerError, "InternalError", "we had an internal error, nothing was done"))
 	case FailAfter:
-		s.log.write(out.merge(base).with("request", http.StatusInternalServerError))
-		send(w, http.StatusInternalServerError, retryAfter(f), problem("we had an internal error"))
+		out, failed := v.cloud.Do(v.req), v.failed(http.StatusInternalServerError, "InternalError", "we had an internal error")
+		out.Status, out.Header, out.Body = failed.Status, failed.Header, failed.Body
+		came(&out, 0)
+		v.answer(out)
 	case CutOff, NoEnd:
-		s.log.write(out.merge(base).with("request", out.status))
-		if len(out.body) > 1 && base.Op == "get" { // a read breaks off in its middle
-			w.Header().Set("Content-Length", strconv.Itoa(len(out.body)))
-			w.WriteHeader(out.status)
-			_, _ = w.Write(out.body[:len(out.body)/2])
-			_ = http.NewResponseController(w).Flush()
-		}
-		hangUp()
+		v.breakOff(v.cloud.Do(v.req))
 	case Garbage:
-		s.log.write(out.merge(base).with("request", out.status))
-		send(w, out.status, out.header, []byte("\x00<html>{\"item\": garbage"))
-	default:
-		s.answerService(w, out, base)
+		out := v.cloud.Do(v.req)
+		whole := v.hasBody(&out)
+		if v.req.Method != http.MethodHead {
+			out.Body = []byte("\x00<html>{\"item\": garbage")
+		}
+		if came(&out, 0); whole {
+			came(&out, len(out.Body))
+		}
+		v.answer(out)
+	case Slow:
+		sleep(v.req.Request, time.Duration(v.fault.DelayMS)*time.Millisecond)
+		v.answer(v.cloud.Do(v.req))
 	}
 }
 
-func (s *Server) answerService(w http.ResponseWriter, out outcome, base Line) {
-	s.log.write(out.merge(base).with("request", out.status))
-	send(w, out.status, out.header, out.body)
+// failed is the fault's error in the service's own form.
+func (v *visit) failed(status int, code, message string) standin.Outcome {
+	out := v.cloud.Fail(v.req, status, code, message)
+	out.Header = joined(out.Header, retryAfter(v.fault))
+	return out
+}
+
+// hasBody reports whether an answer is a success whose body a client counts.
+func (v *visit) hasBody(out *standin.Outcome) bool {
+	return out.Status/100 == 2 && out.Status != http.StatusNoContent && v.req.Method != http.MethodHead
+}
+
+// breakOff closes the connection in the middle: of a read half comes, of everything
+// else nothing.
+func (v *visit) breakOff(out standin.Outcome) {
+	half := 0
+	if v.hasBody(&out) && !out.Done && !out.Duplicate {
+		half = len(out.Body) / 2
+	}
+	came(&out, half)
+	v.write(out)
+	if half > 0 {
+		out.Header = joined(out.Header, map[string]string{"Content-Length": strconv.Itoa(len(out.Body))})
+		send(v.w, out.Status, out.Header, out.Body[:half])
+		_ = http.NewResponseController(v.w).Flush()
+	}
+	hangUp()
+}
+
+// answer logs what was done and sends the answer.
+func (v *visit) answer(out standin.Outcome) {
+	v.write(out)
+	send(v.w, out.Status, out.Header, out.Body)
+}
+
+// write logs what was done. The log of a request without an answer has no status.
+func (v *visit) write(out standin.Outcome) {
+	ln := v.line.with("request", out.Status)
+	ln.Readings, ln.Bytes, ln.Done, ln.Duplicate = out.Readings, out.Bytes, out.Done, out.Duplicate
+	ln.Message, ln.Subject = out.Message, out.Subject
+	if out.Resource != "" {
+		ln.Resource = out.Resource
+	}
+	v.log.write(ln)
 }
 
 func send(w http.ResponseWriter, status int, header map[string]string, body []byte) {
@@ -153,54 +154,24 @@ func send(w http.ResponseWriter, status int, header map[string]string, body []by
 	_, _ = w.Write(body) // the client may be gone; the log has what was done
 }
 
-// merge adds what the request is known by to what was done.
-func (o outcome) merge(base Line) Line {
-	ln := o.line
-	ln.Service, ln.Op, ln.Command, ln.Effect = base.Service, base.Op, base.Command, base.Effect
-	ln.Fault, ln.FaultID = base.Fault, base.FaultID
-	if ln.Resource == "" {
-		ln.Resource = base.Resource
-	}
-	readings := maps.Clone(base.Readings)
-	if readings == nil {
-		readings = ln.Readings
+// came says of an answer how many bytes of its body were sent.
+func came(out *standin.Outcome, n int) {
+	readings := maps.Clone(out.Readings)
+	if n == 0 {
+		delete(readings, string(price.MeterBytesRead))
+	} else if readings == nil {
+		readings = map[string]int64{string(price.MeterBytesRead): int64(n)}
 	} else {
-		maps.Copy(readings, ln.Readings)
+		readings[string(price.MeterBytesRead)] = int64(n)
 	}
-	ln.Readings = readings
-	return ln
+	out.Readings = readings
 }
 
-func (ln Line) with(event string, status int) Line {
-	ln.Event, ln.Status = event, status
-	return ln
-}
-
-func resourceOf(r *http.Request) string {
-	for _, kind := range []string{"bucket", "table", "topic"} {
-		if name := r.PathValue(kind); name != "" {
-			if key := r.PathValue("key"); key != "" {
-				return name + "/" + key
-			}
-			return name
-		}
+func joined(a, b map[string]string) map[string]string {
+	a = maps.Clone(a)
+	if a == nil {
+		a = map[string]string{}
 	}
-	return ""
+	maps.Copy(a, b)
+	return a
 }
-
-func retryAfter(f *Fault) map[string]string {
-	if f.RetryAfter <= 0 {
-		return nil
-	}
-	seconds := int64(f.RetryAfter)
-	if float64(seconds) < f.RetryAfter {
-		seconds++ // the header has whole seconds: late is safe, early is not
-	}
-	return map[string]string{"Retry-After": strconv.FormatInt(seconds, 10)}
-}
-
-func problem(message string) []byte { return mustJSON(map[string]string{"error": message}) }
-
-// started is n in whole units of size, a part of one counting as one, and never
-// less than one: how cloud services count requests by size.
-func started(n, size int) int64 { return int64(max(1, (n+size-1)/size)) }

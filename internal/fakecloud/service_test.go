@@ -15,14 +15,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/skein-run/skein/internal/fakecloud"
+	"github.com/skein-run/skein/internal/fakecloud/standin"
 )
 
-var bucket = map[string]fs.FS{"b": fstest.MapFS{
-	"apple/1.md": {Data: []byte("0123456789")}, "apple/2.md": {Data: []byte("two")}, "tesla/1.md": {Data: []byte("x")},
-}}
+// resources are a bucket, a table and a topic.
+var resources = standin.Resources{
+	Buckets: map[string]fs.FS{"b": fstest.MapFS{"apple/1.md": {Data: []byte("0123456789")}}},
+	Tables:  map[string]standin.Table{"f": {PartitionKey: "company"}},
+	Topics:  []string{"alerts"},
+}
 
-func ids(n int) map[string]string {
-	return map[string]string{"X-Skein-Command": fmt.Sprintf("run_1/%d/1", n), "X-Skein-Effect": fmt.Sprintf("run_1/%d/1/1", n)}
+// asks are the requests of Skein's effect n to services of AWS, as they go over the wire.
+func asks(service string, n int) map[string]string {
+	return map[string]string{
+		"Authorization": "AWS4-HMAC-SHA256 Credential=AKIATEST/20260101/us-east-1/" + service + "/aws4_request, SignedHeaders=host, Signature=none",
+		"User-Agent":    fmt.Sprintf("a client skein-effect/run_1/%d/1/1", n),
+	}
 }
 
 func call(t *testing.T, method, url, body string, header ...map[string]string) reply {
@@ -40,111 +48,22 @@ func call(t *testing.T, method, url, body string, header ...map[string]string) r
 	return do(t, req, all)
 }
 
-func TestObjectsAreListedReadAndCreatedOnce(t *testing.T) {
-	s, url := serve(t, fakecloud.Options{Buckets: bucket})
-	list := call(t, "GET", url+"/objects/b?prefix=apple/", "", ids(1))
-	var got struct {
-		Objects []struct {
-			Key  string
-			Size int
-			ETag string
-		}
-	}
-	if err := json.Unmarshal([]byte(list.body), &got); err != nil || len(got.Objects) != 2 || got.Objects[0].Key != "apple/1.md" || got.Objects[0].Size != 10 || got.Objects[0].ETag == "" {
-		t.Errorf("list: %s, %v", list.body, err)
-	}
-	for spec, want := range map[string]string{"": "200 0123456789", "bytes=2-4": "206 234", "bytes=8-99": "206 89", "bytes=-3": "206 789", "bytes=4-": "206 456789"} {
-		r := call(t, "GET", url+"/objects/b/apple/1.md", "", map[string]string{"Range": spec})
-		if got := fmt.Sprint(r.status, " ", r.body); got != want {
-			t.Errorf("range %q: %s", spec, got)
-		}
-	}
-	if r := call(t, "GET", url+"/objects/b/apple/1.md", "", map[string]string{"Range": "bytes=10-20"}); r.status != 416 {
-		t.Errorf("a range beyond the end: %d", r.status)
-	}
-	if r := call(t, "GET", url+"/objects/b/none", ""); r.status != 404 {
-		t.Errorf("an object that is not there: %d", r.status)
-	}
-	if r := call(t, "GET", url+"/objects/nobucket", ""); r.status != 404 {
-		t.Errorf("a bucket that is not there: %d", r.status)
-	}
-	create := map[string]string{"If-None-Match": "*"}
-	if r := call(t, "PUT", url+"/objects/b/new/x", "hello", create, ids(5)); r.status != 201 {
-		t.Errorf("put: %d %s", r.status, r.body)
-	}
-	for n, duplicate := range map[int]bool{5: true, 6: false} {
-		r := call(t, "PUT", url+"/objects/b/new/x", "other", create, ids(n))
-		if r.status != 412 || r.header.Get("X-Stored-Command") != "run_1/5/1" {
-			t.Errorf("put again by %d: %d %v", n, r.status, r.header)
-		}
-		lines := s.Log().Lines()
-		if last := lines[len(lines)-1]; last.Duplicate != duplicate || last.Done {
-			t.Errorf("the log says %+v", last)
-		}
-	}
-	if r := call(t, "GET", url+"/objects/b/new/x", ""); r.body != "hello" {
-		t.Errorf("it was overwritten: %s", r.body)
-	}
+// get reads the object, put puts an item and tell publishes, each for effect n.
+func get(t *testing.T, url string, n int) reply {
+	t.Helper()
+	return call(t, http.MethodGet, url+"/cloud/aws/b/apple/1.md", "", asks("s3", n))
 }
 
-func TestTableItemsAreCreatedOnce(t *testing.T) {
-	s, url := serve(t, fakecloud.Options{})
-	items := url + "/tables/findings/items"
-	item := `{"item":{"company":"Coca-Cola","note":"` + strings.Repeat("x", 1500) + `"}}`
-	first := call(t, "POST", items+"?key=company", item, ids(1))
-	if first.status != 201 || first.header.Get("X-Consumed-Write-Units") != "2" {
-		t.Errorf("put: %d %v", first.status, first.header)
-	}
-	again := call(t, "POST", items+"?key=company", `{"item":{"company":"Coca-Cola","note":"y"}}`, ids(2))
-	if again.status != 409 || !strings.Contains(again.body, `"command":"run_1/1/1"`) || !strings.Contains(again.body, "xxx") {
-		t.Errorf("put again: %d %s", again.status, again.body)
-	}
-	if r := call(t, "GET", items+"/Coca-Cola", ""); r.status != 200 || r.header.Get("X-Consumed-Read-Units") != "1" || !strings.Contains(r.body, "xxx") {
-		t.Errorf("get: %d %v", r.status, r.header)
-	}
-	if r := call(t, "GET", items+"/Pepsi", ""); r.status != 404 {
-		t.Errorf("get what is not there: %d", r.status)
-	}
-	if r := call(t, "GET", items+"?limit=5", ""); r.status != 200 || strings.Count(r.body, `"command"`) != 1 {
-		t.Errorf("scan: %s", r.body)
-	}
-	for _, bad := range []string{`{`, `{"item":3}`, `{"item":{"name":"x"}}`, `{"item":{"company":7}}`} {
-		if r := call(t, "POST", items+"?key=company", bad); r.status != 400 {
-			t.Errorf("%s: %d", bad, r.status)
-		}
-	}
-	done := 0
-	for _, ln := range s.Log().Lines() {
-		if ln.Done {
-			done++
-		}
-	}
-	if done != 1 {
-		t.Errorf("%d writes took effect", done)
-	}
+func put(t *testing.T, url string, n int) reply {
+	t.Helper()
+	return call(t, http.MethodPost, url+"/cloud/aws/", `{"TableName":"f","Item":{"company":{"S":"Apple"}}}`, asks("dynamodb", n),
+		map[string]string{"X-Amz-Target": "DynamoDB_20120810.PutItem", "Content-Type": "application/x-amz-json-1.0"})
 }
 
-func TestTopicRemembersWhereItIsAskedTo(t *testing.T) {
-	for dedup, want := range map[string]int{"": 2, "?dedup=id": 1} {
-		s, url := serve(t, fakecloud.Options{})
-		for range 2 {
-			if r := call(t, "POST", url+"/topics/alerts"+dedup, `{"subject":"Apple: steady","message":"…"}`, ids(9)); r.status != 202 {
-				t.Errorf("publish: %d %s", r.status, r.body)
-			}
-		}
-		delivered, duplicates := 0, 0
-		for _, ln := range s.Log().Lines() {
-			if ln.Done {
-				delivered++
-			}
-			if ln.Duplicate {
-				duplicates++
-			}
-		}
-		if delivered != want || delivered+duplicates != 2 {
-			t.Errorf("topic%s: delivered %d, %d duplicates", dedup, delivered, duplicates)
-		}
-	}
+func tell(t *testing.T, url string, n int) reply {
+	t.Helper()
+	return call(t, http.MethodPost, url+"/cloud/aws/", "Action=Publish&Version=2010-03-31&TopicArn=arn:aws:sns:us-east-1:123456789012:alerts&Subject=s&Message=m",
+		asks("sns", n), map[string]string{"Content-Type": "application/x-www-form-urlencoded"})
 }
 
 func TestServiceFaultsSayInTheLogWhatWasDone(t *testing.T) {
@@ -153,20 +72,23 @@ func TestServiceFaultsSayInTheLogWhatWasDone(t *testing.T) {
 		status int // 0: no answer
 		done   bool
 	}{
-		{fakecloud.Refuse, 0, false}, {fakecloud.TooMany, 429, false}, {fakecloud.ServerFail, 500, false},
-		{fakecloud.FailAfter, 500, true}, {fakecloud.CutOff, 0, true}, {fakecloud.Garbage, 201, true}, {fakecloud.Slow, 201, true},
+		{fakecloud.Refuse, 0, false}, {fakecloud.TooMany, 400, false}, {fakecloud.ServerFail, 500, false}, {fakecloud.ErrorEvent, 500, false},
+		{fakecloud.FailAfter, 500, true}, {fakecloud.CutOff, 0, true}, {fakecloud.NoEnd, 0, true}, {fakecloud.Garbage, 200, true}, {fakecloud.Slow, 200, true},
 	} {
 		t.Run(string(c.kind), func(t *testing.T) {
-			s, url := serve(t, fakecloud.Options{})
-			if _, err := s.Order(fakecloud.Fault{Service: "table", Kind: c.kind, Count: 1, Match: fakecloud.Match{Op: "put", Contains: "Apple"}}); err != nil {
+			s, url := serve(t, fakecloud.Options{Resources: resources})
+			if _, err := s.Order(fakecloud.Fault{Service: "dynamodb", Kind: c.kind, Count: 1, RetryAfter: 1.5, Match: fakecloud.Match{Op: "PutItem", Contains: "Apple"}}); err != nil {
 				t.Fatal(err)
 			}
-			r := call(t, "POST", url+"/tables/f/items?key=company", `{"item":{"company":"Apple"}}`, ids(1))
+			r := put(t, url, 1)
 			if r.status != c.status || (r.err != nil) != (c.status == 0) {
 				t.Errorf("answered %d, %v", r.status, r.err)
 			}
+			if late := r.header.Get("Retry-After") == "2"; late != (c.status >= 400) {
+				t.Errorf("it says Retry-After %q", r.header.Get("Retry-After"))
+			}
 			ln := s.Log().Lines()[0]
-			if ln.Done != c.done || ln.Fault != string(c.kind) || ln.Command != "run_1/1/1" || ln.Effect != "run_1/1/1/1" {
+			if ln.Done != c.done || ln.Fault != string(c.kind) || ln.Command != "run_1/1/1" || ln.Effect != "run_1/1/1/1" || ln.Resource != "f/Apple" && ln.Resource != "f" {
 				t.Errorf("the log says %+v", ln)
 			}
 			if billed := len(ln.Readings) > 0; billed != c.done {
@@ -176,25 +98,35 @@ func TestServiceFaultsSayInTheLogWhatWasDone(t *testing.T) {
 	}
 }
 
+func TestARequestThatIsTooLargeIsRefusedInTheServicesForm(t *testing.T) {
+	s, url := serve(t, fakecloud.Options{Resources: resources})
+	r := call(t, http.MethodPut, url+"/cloud/aws/b/large", strings.Repeat("x", 33<<20), asks("s3", 1))
+	if r.err == nil && (r.status != http.StatusRequestEntityTooLarge || !strings.Contains(r.body, "<Code>EntityTooLarge</Code>")) {
+		t.Errorf("answered %d: %s", r.status, r.body)
+	}
+	if lines := s.Log().Lines(); len(lines) != 1 || lines[0].Done || lines[0].Status != http.StatusRequestEntityTooLarge {
+		t.Errorf("the log says %+v", lines)
+	}
+}
+
 func TestUsageExportAddsUpWhatTheLogHas(t *testing.T) {
 	dir := t.TempDir()
-	s, url := serve(t, fakecloud.Options{Buckets: bucket, Dir: dir})
-	if _, err := s.Order(fakecloud.Fault{Service: "objects", Kind: fakecloud.ServerFail, Count: 1}); err != nil {
+	s, url := serve(t, fakecloud.Options{Resources: resources, Dir: dir})
+	if _, err := s.Order(fakecloud.Fault{Service: "s3", Kind: fakecloud.ServerFail, Count: 1}); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 { // one effect that needed three requests, the first of which failed
-		call(t, "GET", url+"/objects/b/apple/1.md", "", ids(1))
+		get(t, url, 1)
 	}
-	call(t, "POST", url+"/tables/f/items?key=company", `{"item":{"company":"Apple"}}`, ids(2))
-	call(t, "POST", url+"/topics/alerts", `{"subject":"s","message":"m"}`, ids(3))
-	if _, err := s.Order(fakecloud.Fault{Service: "notify", Kind: fakecloud.TooMany, Count: 1}); err != nil {
+	putAnswer, told := put(t, url, 2), tell(t, url, 3)
+	if _, err := s.Order(fakecloud.Fault{Service: "sns", Kind: fakecloud.TooMany, Count: 1}); err != nil {
 		t.Fatal(err)
 	}
-	call(t, "POST", url+"/topics/alerts", `{"subject":"s","message":"m"}`, ids(4))
-	call(t, "POST", url+dialects[0].at(true), dialects[0].body(true), dialects[0].header)
+	tell(t, url, 4)
+	call(t, http.MethodPost, url+dialects[0].at(true), dialects[0].body(true), dialects[0].header)
 
 	var rows []fakecloud.Consumed
-	usage := call(t, "GET", url+"/usage", "")
+	usage := call(t, http.MethodGet, url+"/usage", "")
 	for line := range strings.Lines(usage.body) {
 		var row fakecloud.Consumed
 		if err := json.Unmarshal([]byte(line), &row); err != nil {
@@ -205,10 +137,13 @@ func TestUsageExportAddsUpWhatTheLogHas(t *testing.T) {
 	u := ended(s)[0].Usage
 	want := []fakecloud.Consumed{
 		{ID: "call_1/1", Service: "openai", Readings: map[string]int64{"calls": 1, "input": u.Input, "output": u.Output}},
-		{ID: "run_1/1/1/1", Service: "objects", Readings: map[string]int64{"requests.get": 2, "bytes.read": 20}},
-		{ID: "run_1/2/1/1", Service: "table", Readings: map[string]int64{"requests.write": 1, "units.write": 1}},
-		{ID: "run_1/3/1/1", Service: "notify", Readings: map[string]int64{"publishes": 1}},
-		{ID: "run_1/4/1/1", Service: "notify", Readings: map[string]int64{}},
+		{ID: "run_1/1/1/1", Service: "s3", Readings: map[string]int64{"requests.get": 2, "bytes.read": 20}},
+		{ID: "run_1/2/1/1", Service: "dynamodb", Readings: map[string]int64{"requests.write": 1, "units.write": 1,
+			"bytes.sent": int64(len(`{"TableName":"f","Item":{"company":{"S":"Apple"}}}`)), "bytes.read": int64(len(putAnswer.body))}},
+		{ID: "run_1/3/1/1", Service: "sns", Readings: map[string]int64{"publishes": 1,
+			"bytes.sent": int64(len("Action=Publish&Version=2010-03-31&TopicArn=arn:aws:sns:us-east-1:123456789012:alerts&Subject=s&Message=m")),
+			"bytes.read": int64(len(told.body))}},
+		{ID: "run_1/4/1/1", Service: "sns", Readings: map[string]int64{}},
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Error(diff)
@@ -218,7 +153,7 @@ func TestUsageExportAddsUpWhatTheLogHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if served := call(t, "GET", url+"/log", ""); served.body != string(onDisk) || strings.Count(served.body, "\n") != len(s.Log().Lines()) {
+	if served := call(t, http.MethodGet, url+"/log", ""); served.body != string(onDisk) || strings.Count(served.body, "\n") != len(s.Log().Lines()) {
 		t.Errorf("GET /log differs from the file:\n%s\n%s", served.body, onDisk)
 	}
 }

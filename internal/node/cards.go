@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -162,7 +163,36 @@ func (c *cards) rate(e *ledger.Entry, r price.Reading, input int64) (price.Charg
 	var card *price.Card
 	if e.Kind == ledger.Attempt {
 		card, _ = c.Card(e.Deployment, e.ConsumedFrom)
+	} else {
+		card = c.ofEffect(e)
 	}
 	charges := card.Rate([]price.Reading{r}, price.Options{InputTokens: input})
 	return charges[0], nil
+}
+
+// ofEffect is the card that an effect was priced by, known by what it was charged for;
+// nil where that is gone.
+func (c *cards) ofEffect(e *ledger.Entry) *price.Card {
+	for _, key := range slices.Concat(slices.Sorted(maps.Keys(c.mine)), c.catalog.Services()) {
+		resource := tool.Resource{Service: key, Notional: slices.ContainsFunc(e.Charges, notional)}
+		card, ok := c.resource(resource, e.ConsumedFrom)
+		if ok && card.Cloud == e.Cloud && card.Service == e.Service && card.Region == e.Region && charged(card, e) {
+			return card
+		}
+	}
+	return nil
+}
+
+func notional(ch price.Charge) bool { return slices.Contains(ch.Marks, price.MarkNotional) }
+
+// charged reports whether everything that an entry was charged for stands on a card.
+func charged(card *price.Card, e *ledger.Entry) bool {
+	for i := range e.Charges {
+		ch := &e.Charges[i]
+		if !slices.Contains(ch.Marks, price.Unpriced) &&
+			!slices.ContainsFunc(card.Rates, func(r price.Rate) bool { return r.Meter == ch.Meter && r.SKU == ch.SKU }) {
+			return false
+		}
+	}
+	return true
 }

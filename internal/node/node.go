@@ -132,7 +132,10 @@ func (n *Node) openStill(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load the catalog: %w", err)
 	}
-	cards := &cards{catalog: cat}
+	cards, err := newCards(cat, &config.Config{Revision: n.o.Config.Revision, Location: n.o.Config.Location, Prices: n.o.Config.Prices}, nil)
+	if err != nil {
+		return err
+	}
 	n.startEngine(cards, nil, nil)
 	if err := n.engine.Drain(ctx); err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/skein-run/skein/internal/auth"
 	"github.com/skein-run/skein/internal/config"
 	"github.com/skein-run/skein/internal/fakecloud"
+	"github.com/skein-run/skein/internal/fakecloud/standin"
 	"github.com/skein-run/skein/internal/node"
 	"github.com/skein-run/skein/internal/store"
 	"github.com/skein-run/skein/internal/store/storetest"
@@ -29,6 +30,7 @@ type house struct {
 
 const greeter = `
 version: 1
+clouds: {aws: {region: us-east-1, endpoint: "http://${CLOUD}/cloud/aws"}}
 providers:
   up: {kind: openai, endpoint: "http://${CLOUD}/openai/v1", key: k}
 models:
@@ -36,8 +38,8 @@ models:
   new: {deployments: [{provider: up, upstream: gpt-of-tomorrow}]}
   "gpt-*": {deployments: [{provider: up, upstream: "*"}]}
 tools:
-  findings: {table: "fake://${CLOUD}/findings?partition_key=company"}
-  alerts: {notify: "fake://${CLOUD}/alerts"}
+  findings: {table: "dynamodb://findings?partition_key=company"}
+  alerts: {notify: "awssns:///arn:aws:sns:us-east-1:123456789012:alerts"}
 agents:
   greeter: {model: smart, goal: "Say hello to {{.name}}.", limits: {budget: 1 USD}}
   writer: {model: smart, goal: "Note it.", tools: [findings, alerts]}
@@ -47,12 +49,15 @@ budgets:
 
 func build(t *testing.T, yaml string) *house {
 	t.Helper()
-	cloud, err := fakecloud.New(fakecloud.Options{})
+	cloud, err := fakecloud.New(fakecloud.Options{Resources: standin.Resources{
+		Tables: map[string]standin.Table{"findings": {PartitionKey: "company"}}, Topics: []string{"alerts"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(cloud)
 	t.Cleanup(server.Close)
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
 	dir, err := os.MkdirTemp("", "node") // short, for the data directory's socket
 	if err != nil {
 		t.Fatal(err)

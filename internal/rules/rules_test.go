@@ -30,7 +30,7 @@ var may = map[string][]string{
 	"agent":   {"llm", "money"},
 
 	"wire":      {"llm", "catalog"},
-	"provider":  {"llm", "wire", "catalog"},
+	"provider":  {"cloud", "llm", "wire", "catalog"},
 	"store":     {},
 	"ledger":    {"money", "price", "store", "llm"},
 	"auth":      {"money", "store", "ledger"},

@@ -17,6 +17,7 @@ var categories = []struct {
 }{
 	{price.Models, "models"}, {price.Compute, "compute"}, {price.Storage, "storage"},
 	{price.Databases, "databases"}, {price.Messaging, "messaging"}, {price.Networking, "network"},
+	{"", "other"}, // meters of another release
 }
 
 // parts writes what the parts of a run's bill cost, and which share of it are not
@@ -34,7 +35,8 @@ func parts(w io.Writer, lines []ledger.Line) {
 			fmt.Fprintf(w, "  %-10s%s\n", c.name, sum)
 		}
 	}
-	if rest := total.Sub(sums[price.Models]); total.Sign() > 0 && rest.Sign() >= 0 {
+	// After corrections a part can be less than nothing, and then it has no share.
+	if rest := total.Sub(sums[price.Models]); total.Sign() > 0 && rest.Sign() >= 0 && sums[price.Models].Sign() >= 0 {
 		fmt.Fprintf(w, "  not tokens: %s of it\n", Share(rest, total))
 	}
 }

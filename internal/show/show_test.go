@@ -95,7 +95,7 @@ func eventful() *show.Whole {
 	}
 	line := func(id, cost string, marks ...price.Mark) ledger.Line {
 		e := ledger.Entry{ID: id, Kind: ledger.Attempt, Deployment: "azure/gpt-5.1@eastus2", ConsumedFrom: at(3500), Marks: marks,
-			Cause: ledger.Cause{Run: run.ID, Step: 3}, Charges: []price.Charge{{Cost: *usd(cost), Price: *usd(cost), Per: 1}}}
+			Cause: ledger.Cause{Run: run.ID, Step: 3}, Charges: []price.Charge{{Reading: price.Reading{Meter: "output"}, Cost: *usd(cost), Price: *usd(cost), Per: 1}}}
 		return e.Line(0)
 	}
 	return &show.Whole{

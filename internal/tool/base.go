@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/skein-run/skein/internal/tool/effect"
 )
@@ -64,7 +65,11 @@ func (t *operated) Do(ctx context.Context, c Call) (r Result, err error) {
 			op = &t.ops[i]
 		}
 	}
-	ctx = withAgain(effect.With(ctx, effect.ID{Command: c.ID, Try: c.Try}), c.Again)
+	id := effect.ID{Command: c.ID, Try: c.Try}
+	if c.Protected > 0 {
+		id.Until = time.Now().Add(c.Protected)
+	}
+	ctx = withAgain(effect.With(ctx, id), c.Again)
 	ctx, cancel := context.WithTimeout(ctx, op.Timeout)
 	defer cancel()
 	outcome := Refused

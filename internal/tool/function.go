@@ -26,8 +26,9 @@ func openFunction(name, rawURL string, spec Spec, opts resource.With) (Tool, err
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	// A function that runs on its own does not get the command's id.
-	async := f.Async() && class == agent.Once
+	// A function that runs on its own gets neither the command's id nor word that this may
+	// be a repeat.
+	async := f.Async() && class == agent.Once && spec.OnDoubt != "resend"
 	more := ""
 	if async {
 		more = `,"async":{"type":"boolean","description":"true lets it run on its own: it is accepted, and nobody hears how it ends"}`
@@ -96,7 +97,7 @@ func invoke(ctx context.Context, f function.Function, class agent.Class, most in
 	}
 	var answer function.Answer
 	err := effect.Retry(ctx, class, func(ctx context.Context) (err error) {
-		answer, err = f.Invoke(ctx, function.Invocation{Payload: in.Payload, Async: in.Async}, command)
+		answer, err = f.Invoke(ctx, function.Invocation{Payload: in.Payload, Async: in.Async, Again: againFrom(ctx)}, command)
 		return err
 	})
 	switch {

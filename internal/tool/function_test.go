@@ -5,11 +5,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/skein-run/skein/internal/agent"
+	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/tool"
 	"github.com/skein-run/skein/internal/tool/effect"
 )
@@ -85,6 +87,38 @@ func TestInvokeCallsByTheDeclaredClass(t *testing.T) {
 	} {
 		if _, err := tool.Open("score", tool.Spec{Function: c.spec, Effect: c.effect, Access: c.access}, nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+// What is called once more because the operator wants it so hears that it may be a
+// repeat, and is never left to run on its own, where it could not hear it.
+func TestAFunctionThatIsCalledAgainIsToldSo(t *testing.T) {
+	var told []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		told = append(told, r.Header.Get("x-skein-may-repeat"))
+		_, _ = w.Write([]byte("{}"))
+	}))
+	defer srv.Close()
+	opened, err := tool.Open("score", tool.Spec{Function: srv.URL + "/?allow_private=true", OnDoubt: "resend"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, again := range []bool{false, true} {
+		if _, err := opened.Do(t.Context(), tool.Call{ID: "run_1/2/1", Try: 1, Op: "score_invoke", Args: []byte(`{"payload":{}}`), Again: again}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"", "true"}; !slices.Equal(told, want) {
+		t.Errorf("it was told %q, wanted %q", told, want)
+	}
+	for doubt, async := range map[string]bool{"ask": true, "resend": false} {
+		opened, err := tool.Open("score", tool.Spec{Function: "awslambda:///name?region=us-east-1", OnDoubt: doubt}, cloud.New(cloud.Options{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(opened.Operations()[0].Schema), "async"); got != async {
+			t.Errorf("on_doubt: %s: it may run on its own: %v", doubt, got)
 		}
 	}
 }

@@ -20,6 +20,9 @@ const (
 	mostScan  = 8 << 20
 	firstScan = 64 << 10
 	scanPart  = 1 << 20
+	// mostRow is after how much of a row no more of it is read: it is kept whole, and one of
+	// nothing but separators takes more than twenty times its size.
+	mostRow = 1 << 20
 )
 
 func (t *objectsTool) addRows() {
@@ -98,11 +101,11 @@ func (t *objectsTool) fill(in rowsArgs, tab *tabular, pick []int, row int) (Resu
 			end = true
 			break
 		}
-		if errors.Is(err, errBudget) {
-			if row == 1 && shown == 0 || begin == tab.start {
-				return Result{}, refuse("row %d of the object %q does not end within %d bytes: it may be no table, or a quote is not closed", row, in.Key, mostScan)
-			}
+		if errors.Is(err, errBudget) && begin != tab.start && (row > 1 || shown > 0) || errors.Is(err, errRow) && shown > 0 {
 			break
+		}
+		if errors.Is(err, errBudget) || errors.Is(err, errRow) {
+			return Result{}, refuse("row %d of the object %q does not end within %d bytes: it may be no table, or a quote is not closed", row, in.Key, mostRow)
 		}
 		if err != nil {
 			return Result{}, rowsError(in.Key, err)

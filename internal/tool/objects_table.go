@@ -75,7 +75,10 @@ func (tab *tabular) continueAt(offset int64) {
 	tab.r = tab.reader(bufio.NewReaderSize(tab.scan, firstScan))
 }
 
-func (tab *tabular) next() ([]string, error) { return tab.r.Read() }
+func (tab *tabular) next() ([]string, error) {
+	tab.scan.row = tab.at()
+	return tab.r.Read()
+}
 
 // at is where the next row begins.
 func (tab *tabular) at() int64 { return tab.start + tab.r.InputOffset() }
@@ -164,6 +167,7 @@ type scanner struct {
 	part   int64
 
 	at            int64
+	row           int64 // where the row begins that is being read
 	buf           []byte
 	first         []byte // part of the object, which is not fetched twice
 	known         bool   // version, size and kind
@@ -173,6 +177,7 @@ type scanner struct {
 
 var (
 	errBudget  = errors.New("one call looks through no more")
+	errRow     = errors.New("the row is too long")
 	errChanged = errors.New("it was changed")
 )
 
@@ -192,6 +197,8 @@ func (s *scanner) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		case s.budget <= 0:
 			return 0, errBudget
+		case s.at-s.row > mostRow:
+			return 0, errRow
 		}
 		piece, err := s.bucket.Read(s.ctx, s.key, s.at, min(s.part, s.budget))
 		if err != nil {

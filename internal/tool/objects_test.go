@@ -266,6 +266,26 @@ func TestRowsOfALargeTable(t *testing.T) {
 	}
 }
 
+// A row is kept whole while it is read, and takes many times its bytes: one without an end
+// is left before it takes what others need.
+func TestARowWithoutAnEndIsLeft(t *testing.T) {
+	set, _ := folder(t, "", tool.Limits{}, map[string]string{"commas.csv": "a,b\n1,2\n" + strings.Repeat(",", 7<<20)})
+	if got := must(t, set, "notes_rows", `{"key":"commas.csv"}`, "run_n/1/0"); got != `{"columns":["a","b"],"from":1,"rows":[["1","2"]],"next":"2@8"}` {
+		t.Error(got)
+	}
+	tl, _, _ := set.Lookup("notes_rows")
+	var m tool.Meter
+	_, err := tl.Do(tool.WithMeter(t.Context(), &m), tool.Call{ID: "run_n/2/0", Try: 1, Op: "notes_rows", Args: []byte(`{"key":"commas.csv","cursor":"2@8"}`)})
+	if err == nil || !strings.Contains(err.Error(), "row 2") || !strings.Contains(err.Error(), "does not end within 1048576 bytes") {
+		t.Error(err)
+	}
+	for _, r := range m.Readings() {
+		if r.Meter == price.MeterBytesRead && r.Quantity > 3<<20 {
+			t.Errorf("it read %d bytes", r.Quantity)
+		}
+	}
+}
+
 func FuzzRows(f *testing.F) {
 	for _, text := range []string{"a,b\n1,2\n", "\ufeffa;b\n\"x\ny\";2", "a\tb\r\n\r\n1\t2", "\"", "\"a\"b,c\n,,,\n", ""} {
 		f.Add(text, 1, "1@0")

@@ -20,14 +20,14 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"calculate", `{objects: "file:///x"}`, "tools.calculate: this is the name of a built-in tool"},
 		{"todo", `{access: read}`, "tools.todo: the built-in tool takes limits only"},
 		{"todo", `{limits: {rows: 1}}`, "tools.todo.limits.rows"},
-		{"reports", `{objects: "file:///x", access: all}`, `tools.reports.access: "all" is neither read nor write`},
+		{"reports", `{objects: "file:///x", access: all}`, `tools.reports.access: "all" is none of read, create`},
 		{"reports", `{objects: "file:x", priced_as: s3}`, `tools.reports.priced_as: "s3" is not cloud/service/region`},
 		{"reports", `{objects: "file:x", limits: {max_result: 5}}`, "tools.reports.limits.max_result: 5 is not between"},
 		{"reports", `{objects: "file:x", limits: {timeout: 2h}}`, "tools.reports.limits.timeout: 2h0m0s is not between"},
 		{"reports", `{objects: "file:x", limits: {rows: -1}}`, "tools.reports.limits.rows: -1 is not between"},
 		{"alerts", `{notify: "file:x", limits: {rows: 1}}`, "tools.alerts.limits.rows: notify has no rows"},
 		{"alerts", `{notify: "file:x", access: read}`, "tools.alerts.access: a place to notify is written to only"},
-		{"reports", `{objects: "ftp://acme"}`, `tools.reports.objects: there is no driver for "ftp:": write it as one of azblob://container?account=name, fake://host:port/bucket, file:///folder, gs://bucket, s3://bucket`},
+		{"reports", `{objects: "ftp://acme"}`, `tools.reports.objects: there is no driver for "ftp:": write it as one of azblob://container?account=name, file:///folder, gs://bucket, s3://bucket`},
 		{"reports", `{objects: "s3://acme"}`, "tools.reports.objects: s3://acme: it is opened without a session of any cloud"},
 		{"reports", `{objects: acme}`, `tools.reports.objects: "acme" is not a URL`},
 		{"reports", `{objects: "file:x"}`, "tools.reports.objects: file:x: open the folder: "},
@@ -36,8 +36,6 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"reports", `{objects: "file:x?regoin=y"}`, `takes no option "regoin"; it has none`},
 		{"reports", `{objects: "file:%zz"}`, "not well escaped"},
 		{"reports", `{objects: "file:x#y"}`, "no #fragment"},
-		{"reports", `{objects: "fake://acme"}`, "a fake resource is fake://host:port/name"},
-		{"reports", `{objects: "fake://h:1/"}`, "a fake resource is fake://host:port/name"},
 		{"history", `{sql: "sqlite:none.db"}`, "tools.history.sql: sqlite:none.db: there is no file none.db"},
 		{"history", `{sql: "sqlite:."}`, "is not a file"},
 		{"history", `{sql: "sqlite:x", access: write}`, "there is no file x"},
@@ -49,9 +47,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"findings", `{table: "sqlite:x?table=t&partition_key=c&sort_key=c"}`, "is the partition key already"},
 		{"findings", `{table: "sqlite:x?table=t&partition_key=item"}`, `"item" cannot be a key attribute`},
 		{"findings", `{table: "sqlite:x?table=t&partition=c"}`, `takes no option "partition"; those it has are table, partition_key, sort_key`},
-		{"findings", `{table: "fake://h:1/t"}`, "partition_key=: name an attribute"},
-		{"findings", `{table: "fake://h:1/t?partition_key=a%22b"}`, "name an attribute"},
-		{"alerts", `{notify: "fake://h:1/t?dedup=yes"}`, "opened with dedup=id"},
+		{"findings", `{table: "sqlite:x?table=t&partition_key=a%22b"}`, "name an attribute"},
 	} {
 		var spec tool.Spec
 		if err := yaml.UnmarshalWithOptions([]byte(c.text), &spec, yaml.DisallowUnknownField()); err != nil {
@@ -77,14 +73,16 @@ func TestOpenSaysWhatItWorksOn(t *testing.T) {
 	}{
 		{"notes", tool.Spec{Objects: "file://" + dir}, tool.Resource{Name: "notes", Kind: "objects", URL: "file://" + dir, Driver: "file",
 			Cloud: "local", Service: "local/files"}, "notes_list notes_read notes_text notes_rows"},
-		{"notes", tool.Spec{Objects: "fake://127.0.0.1:1/b", Access: "write", PricedAs: "aws/s3/us-east-1"}, tool.Resource{Name: "notes", Kind: "objects",
-			URL: "fake://127.0.0.1:1/b", Driver: "fake", Cloud: "aws", Service: "aws/s3/us-east-1", Notional: true}, "notes_list notes_read notes_text notes_rows notes_write"},
-		{"t", tool.Spec{Table: "fake://127.0.0.1:1/b?partition_key=k", Access: "read"}, tool.Resource{Name: "t", Kind: "table",
-			URL: "fake://127.0.0.1:1/b?partition_key=k", Driver: "fake", Cloud: "local", Service: "local/fake"}, "t_get t_query"},
+		{"notes", tool.Spec{Objects: "file://" + dir, Access: "create", PricedAs: "aws/s3/us-east-1"}, tool.Resource{Name: "notes", Kind: "objects",
+			URL: "file://" + dir, Driver: "file", Cloud: "aws", Service: "aws/s3/us-east-1", Notional: true}, "notes_list notes_read notes_text notes_rows notes_write"},
+		{"b", tool.Spec{Objects: "s3://b?region=eu-west-1", Access: "write"}, tool.Resource{Name: "b", Kind: "objects",
+			URL: "s3://b?region=eu-west-1", Driver: "s3", Cloud: "aws", Service: "aws/s3/eu-west-1"}, "b_list b_read b_text b_rows b_write b_replace b_delete"},
+		{"t", tool.Spec{Table: "dynamodb://findings?partition_key=k", Access: "read"}, tool.Resource{Name: "t", Kind: "table",
+			URL: "dynamodb://findings?partition_key=k", Driver: "dynamodb", Cloud: "aws", Service: "aws/dynamodb/us-east-1"}, "t_get t_query"},
 		{"todo", tool.Spec{}, tool.Resource{Name: "todo", Kind: "todo", Cloud: "local", Service: "local/todo"}, "todo_write"},
 		{"calculate", tool.Spec{}, tool.Resource{Name: "calculate", Kind: "calculate", Cloud: "local", Service: "local/starlark"}, "calculate"},
 	} {
-		opened, err := tool.Open(c.name, c.spec, nil)
+		opened, err := tool.Open(c.name, c.spec, atAWS("http://127.0.0.1:1"))
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -112,8 +110,8 @@ func TestCheckTriesEachResource(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, spec := range []tool.Spec{{Objects: "fake://127.0.0.1:1/b"}, {Table: "fake://127.0.0.1:1/b?partition_key=k"}, {Notify: "fake://127.0.0.1:1/b"}} {
-		tl, err := tool.Open("x", spec, nil)
+	for _, spec := range []tool.Spec{{Objects: "s3://b"}, {Table: "dynamodb://findings?partition_key=k"}, {Notify: topic + "b"}} {
+		tl, err := tool.Open("x", spec, atAWS("http://127.0.0.1:1"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -51,6 +51,8 @@ type Call struct {
 	// Again says that an earlier try has an unknown outcome and no key protects this
 	// one: what it tells people should say that it may be a repeat.
 	Again bool
+	// Protected is how much longer the command's id protects another try; 0 is for ever.
+	Protected time.Duration
 }
 
 // Result is what an execution gave. Its readings are in the [Meter] of its context.

@@ -29,7 +29,7 @@ import machine  # noqa: E402
 import standins  # noqa: E402
 from machine import say  # noqa: E402
 
-DEFAULT = ["go", "test", "-count=1", "./internal/tool/...", "./internal/cloud/...", "./internal/secret/...", "./examples/analyst/..."]
+DEFAULT = ["go", "test", "-count=1", "-p", "1", "./internal/tool/...", "./internal/cloud/...", "./internal/secret/...", "./examples/analyst/..."]
 TRIES = 3  # another process may take a free port before its server does
 STOP = 10  # seconds
 

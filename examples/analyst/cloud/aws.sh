@@ -234,7 +234,7 @@ up() {
   if [ -n "$dry" ]; then
     answer=https://sqs.$region.amazonaws.com/$account/$queue
   else
-    found 'NonExistentQueue|QueueDoesNotExist' aws ${sqs_at:+"$sqs_at"} sqs get-queue-url --queue-name "$queue" --query QueueUrl --output text || die "the queue $queue is gone again; run the same once more"
+    found 'NonExistentQueue|QueueDoesNotExist' aws ${sqs_at:+"$sqs_at"} sqs get-queue-url --queue-name "$queue" --query QueueUrl --output text || die "the queue $queue is not known yet; run the same again"
   fi
   text=$(printf '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},"Action":"sqs:SendMessage","Resource":"%s","Condition":{"ArnEquals":{"aws:SourceArn":"%s"}}}]}' "$queue_arn" "$topic")
   text=$(printf '%s' "$text" | sed 's/"/\\"/g') # a policy is a text within the JSON

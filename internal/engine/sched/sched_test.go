@@ -144,7 +144,15 @@ func (d *desk) do(td *datadriven.TestData) string {
 	case "answers":
 		in := agent.Input{Kind: agent.ModelAnswered, Answer: &agent.Answer{}}
 		for i, class := range strings.FieldsFunc(args["calls"], func(r rune) bool { return r == ',' }) {
-			in.Answer.Calls = append(in.Answer.Calls, agent.CallFact{ID: fmt.Sprint(i), Part: i, Tool: "t", Promise: agent.Promise{Class: agent.Class(class)}})
+			class, remembered, _ := strings.Cut(class, "/")
+			p := agent.Promise{Class: agent.Class(class)}
+			if remembered != "" {
+				var err error
+				if p.For, err = time.ParseDuration(remembered); err != nil {
+					d.t.Fatal(err)
+				}
+			}
+			in.Answer.Calls = append(in.Answer.Calls, agent.CallFact{ID: fmt.Sprint(i), Part: i, Tool: "t", Promise: p})
 		}
 		return outcome(in)
 	case "model-fails":

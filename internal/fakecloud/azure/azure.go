@@ -27,6 +27,10 @@
 // others do not. A topic's subscriptions are there as soon as somebody receives from
 // them, with what was published since the start.
 //
+// A fault "429" is told in each service's way: Storage says 503 ServerBusy. The names of
+// the services, for faults and log, are blob, cosmos, tables, storagequeue, servicebus,
+// eventgrid, functions and keyvault.
+//
 // # Who asks
 //
 // A request has to bring a credential in the form that its service takes; none is

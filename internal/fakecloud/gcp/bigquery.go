@@ -78,7 +78,9 @@ func (s *bigQuery) locate(r *standin.Request, path []string) (place, bool) {
 		if p.name != "" {
 			p.scope += "/" + p.name
 		}
-		p.charge(price.MeterQueries, 1)
+		if !in.DryRun { // which is free
+			p.charge(price.MeterQueries, 1)
+		}
 	case len(path) == 6 && path[4] == "queries" && get:
 		p.op, p.resource = "GetQueryResults", p.key
 		s.scopeOf(&p)

@@ -80,7 +80,7 @@ func TestBigQueryServesGooglesClient(t *testing.T) {
 	dry := request("SELECT * FROM history.quarters")
 	dry.DryRun = true
 	would, err := s.Jobs.Query("p", dry).Do()
-	if err != nil || would.TotalBytesProcessed != processed || len(would.Rows) != 0 || would.TotalBytesBilled != 0 || l.last().Readings["bytes.scanned"] != 0 {
+	if err != nil || would.TotalBytesProcessed != processed || len(would.Rows) != 0 || would.TotalBytesBilled != 0 || l.last().Readings["bytes.scanned"] != 0 || l.last().Readings["queries"] != 0 {
 		t.Fatalf("%+v: %v %+v", would, err, l.last())
 	}
 }

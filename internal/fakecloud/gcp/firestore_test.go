@@ -2,9 +2,11 @@ package gcp_test
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/api/firestore/v1"
 
@@ -251,4 +253,52 @@ func TestFirestoreFaults(t *testing.T) {
 		t.Fatalf("%+v", ln)
 	}
 	l.ask("POST", docs+":commit", owner, body).want(t, 409, "ALREADY_EXISTS")
+}
+
+// Preconditions end as at Google's own emulator.
+func TestFirestoreRefusesAsGooglesEmulator(t *testing.T) {
+	places := map[string]func(t *testing.T) *lab{
+		"stand-in": newLab,
+		"emulator": func(t *testing.T) *lab {
+			address := os.Getenv("SKEIN_TEST_FIRESTORE")
+			if address == "" {
+				t.Skip("SKEIN_TEST_FIRESTORE is not set: test/clouds/run.py starts the emulator and sets it")
+			}
+			return &lab{t: t, url: strings.TrimRight(address, "/")}
+		},
+	}
+	for place, open := range places {
+		t.Run(place, func(t *testing.T) {
+			l := open(t)
+			h := owner.with(header{"Authorization": "Bearer owner"}) // the emulator's word for who may do everything
+			id := "x" + strconv.FormatInt(time.Now().UnixNano(), 36)
+			remove := func(id, precondition string) string {
+				return fmt.Sprintf(`{"writes":[{"delete":"%s/documents/findings/%s"%s}]}`, database, id, precondition)
+			}
+			const old = "2026-01-01T00:00:00Z"
+			var made struct{ WriteResults []struct{ UpdateTime string } }
+			l.ask("POST", docs+":commit", h, update(id, fieldsOf("acme", "q1", 1), free)).want(t, 200, "").json(t, &made)
+			seen := made.WriteResults[0].UpdateTime
+			for _, c := range []struct {
+				body   string
+				status int
+				says   string
+			}{
+				{update(id, "{}", free), 409, "ALREADY_EXISTS"},
+				{update(id, "{}", at(old)), 400, "does not match the required base version (1767225600000000)"},
+				{update(id+"none", "{}", at(old)), 400, "the stored version (0) does not match"},
+				{remove(id+"none", at(old)), 400, "the stored version (0) does not match"},
+				{remove(id+"none", `,"currentDocument":{"exists":true}`), 404, "NOT_FOUND"},
+				{remove(id+"none", ""), 200, "commitTime"},
+				{update(id, fieldsOf("acme", "q1", 1), at(seen)), 200, seen}, // nothing has changed
+				{update("__x__", "{}", ""), 400, "reserved"},
+				{update(id, `{"x":{"arrayValue":{"values":[{"arrayValue":{}}]}}}`, ""), 400, "INVALID_ARGUMENT"},
+				{remove(id, at(seen)), 200, "commitTime"},
+			} {
+				l.ask("POST", docs+":commit", h, c.body).want(t, c.status, c.says)
+			}
+			l.ask("GET", docs+"/findings/"+id, h, "").want(t, 404, "NOT_FOUND")
+			l.ask("POST", docs+":runQuery", h, `{"structuredQuery":{"from":[{"collectionId":"nothing"}]}}`).want(t, 200, "readTime")
+		})
+	}
 }

@@ -21,12 +21,17 @@
 // The storage client sends uploads to /upload/storage/v1/ at the root of the host, below
 // whatever path its endpoint has; fakecloud serves that path at its root, too.
 //
-// Every project, database and dataset that a request names is there, each with a state
-// of its own, and has the topics, subscriptions, secrets and functions that
+// Every project and database that a request names is there, each with a state of its
+// own, and has the topics, subscriptions, datasets, secrets and functions that
 // [standin.Resources] names; buckets are the same in all projects. A topic or queue
 // "alerts?dedup=10m" is called alerts: Pub/Sub remembers nothing of its publishers. A
 // queue is a topic with one subscription of the same name. Other subscriptions to a
-// topic are there as "{topic}-{anything}", with what was published since the start.
+// topic are there as "{topic}-{anything}", with what was published since the start. The
+// service accounts are those that [standin.Resources] allows something. A table of the
+// resources is a collection with an index over its two keys; other queries have the
+// indexes that every collection has. A dataset is filled by its SQL statements, whose
+// dialect, SQLite's, is that of queries, too; a query that is given less than 100
+// milliseconds is said to be running, so that its result has to be fetched.
 //
 // # Who asks
 //
@@ -47,7 +52,6 @@
 // message, and at least 1,000 bytes a request, a pull that finds nothing too. Firestore
 // charges for each document read (at least one), written and deleted that a request
 // names, and for those that a query finds (at least one).
-
 package gcp
 
 import (

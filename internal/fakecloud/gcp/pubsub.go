@@ -110,18 +110,22 @@ func publishedIn(body []byte) (n int) {
 	return n
 }
 
-// measure is the volume of a message: its data, attributes and key.
+// measure is the volume of a message: its data and attributes, its id and the time of its
+// publication. https://cloud.google.com/pubsub/pricing
 func (m *message) measure() int {
 	data, err := decodeData(m.Data)
 	if err != nil {
 		return 0
 	}
-	n := len(data) + len(m.OrderingKey)
+	n := len(data) + idLength + 20
 	for k, v := range m.Attributes {
 		n += len(k) + len(v)
 	}
 	return n
 }
+
+// idLength is the length of every message's id.
+const idLength = len("10000000000")
 
 // leastVolume is what a request is charged for at least.
 // https://cloud.google.com/pubsub/pricing
@@ -263,7 +267,7 @@ func (s *pubSub) publish(r *standin.Request, t *topic) standin.Outcome {
 	for _, m := range in.Messages {
 		data, _ := decodeData(m.Data) // it was checked
 		m.Data = base64.StdEncoding.EncodeToString(data)
-		m.MessageID = strconv.FormatInt(10_000_000_000+s.ids.next(), 10)
+		m.MessageID = strconv.FormatInt(10_000_000_000+s.ids.next(), 10) // of idLength
 		m.PublishTime = r.Now.UTC().Format("2006-01-02T15:04:05.000Z")
 		m.size = m.measure()
 		t.messages = append(t.messages, m)

@@ -99,8 +99,8 @@ func TestPubSubServesGooglesClient(t *testing.T) {
 	}
 }
 
-// The volume of a message is its data, key and attributes, and of a request a thousand
-// bytes at least.
+// The volume of a message is its data and attributes, its id and 20 bytes of time, and of
+// a request a thousand bytes at least.
 func TestPubSubCountsVolume(t *testing.T) {
 	l := newLab(t)
 	s := pubsubClient(t, l)
@@ -108,7 +108,7 @@ func TestPubSubCountsVolume(t *testing.T) {
 	if _, err := s.Topics.Publish(topicName, &pubsub.PublishRequest{Messages: []*pubsub.PubsubMessage{message(large), message("y")}}).Do(); err != nil {
 		t.Fatal(err)
 	}
-	const each = int64(len("subject") + len("Acme") + len("k"))
+	const each = int64(len("subject") + len("Acme") + len("10000000001") + 20)
 	if ln := l.last(); ln.Readings["bytes.published"] != 3001+2*each || ln.Readings["publishes"] != 1 || ln.Service != "pubsub" || ln.Op != "Publish" {
 		t.Fatalf("%+v", ln)
 	}

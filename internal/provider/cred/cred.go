@@ -11,8 +11,8 @@ package cred
 import (
 	"context"
 	"net/http"
-	"strings"
 
+	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/llm"
 )
 
@@ -63,22 +63,10 @@ func (none) Close() error                                     { return nil }
 func failed(what, mend string, cause error) *llm.Error {
 	text := what
 	if cause != nil {
-		text += ": " + reason(cause)
+		text += ": " + cloud.Reason(cause)
 	}
 	return &llm.Error{
 		Class: llm.Unauthorized, Blame: llm.BlameCredential, Billed: llm.BilledNo, Status: http.StatusUnauthorized,
 		Message: text + "; " + mend,
 	}
 }
-
-// reason is what an SDK says, on one line and short: some tell every way that they
-// tried, over a page.
-func reason(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	if len(text) > mostReason {
-		text = strings.ToValidUTF8(text[:mostReason], "") + "…"
-	}
-	return strings.TrimRight(text, ".;")
-}
-
-const mostReason = 400

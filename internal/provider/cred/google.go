@@ -3,13 +3,11 @@ package cred
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
-	"slices"
 	"time"
 
-	"golang.org/x/oauth2/google"
+	"github.com/skein-run/skein/internal/cloud"
 )
 
 // GoogleScope is what tokens for Google Cloud's model services are asked for.
@@ -57,7 +55,7 @@ func (g *googleTokens) Close() error { return g.tokens.close() }
 // fetch makes the credential anew each time: what Google's library gives keeps its
 // token to the last seconds, and a file may have been replaced.
 func (g *googleTokens) fetch(ctx context.Context) (googleToken, time.Time, error) {
-	c, err := g.credentials(ctx)
+	c, err := cloud.FindGoogle(ctx, g.file, GoogleScope)
 	if err != nil {
 		return googleToken{}, time.Time{}, err
 	}
@@ -66,57 +64,10 @@ func (g *googleTokens) fetch(ctx context.Context) (googleToken, time.Time, error
 		return googleToken{}, time.Time{}, err
 	}
 	out := googleToken{authorization: []string{"Bearer " + t.AccessToken}}
-	if q := quotaProject(c.JSON); q != "" {
+	if q := cloud.QuotaProject(c.JSON); q != "" {
 		out.quota = []string{q}
 	}
 	return out, t.Expiry, nil
-}
-
-func (g *googleTokens) credentials(ctx context.Context) (*google.Credentials, error) {
-	if g.file == "" {
-		return google.FindDefaultCredentials(ctx, GoogleScope)
-	}
-	data, err := os.ReadFile(g.file)
-	if err != nil {
-		return nil, err
-	}
-	kind, err := credentialType(data)
-	if err != nil {
-		return nil, err
-	}
-	return google.CredentialsFromJSONWithType(ctx, data, kind, GoogleScope)
-}
-
-// fileTypes are the sorts of credential that a file may hold.
-var fileTypes = []google.CredentialsType{
-	google.ServiceAccount, google.AuthorizedUser, google.ExternalAccount, google.ExternalAccountAuthorizedUser, google.ImpersonatedServiceAccount,
-}
-
-func credentialType(data []byte) (google.CredentialsType, error) {
-	var f struct{ Type google.CredentialsType }
-	if err := json.Unmarshal(data, &f); err != nil {
-		return "", fmt.Errorf("it is no file of credentials: it is not JSON")
-	}
-	if !slices.Contains(fileTypes, f.Type) {
-		return "", fmt.Errorf("it is no file of credentials: its type is %q", f.Type)
-	}
-	return f.Type, nil
-}
-
-// quotaProject is the project that a person's own credential is charged to; a
-// service account has its own.
-func quotaProject(data []byte) string {
-	var f struct {
-		Type  google.CredentialsType
-		Quota string `json:"quota_project_id"`
-	}
-	if json.Unmarshal(data, &f) != nil || f.Type != google.AuthorizedUser {
-		return ""
-	}
-	if q := os.Getenv("GOOGLE_CLOUD_QUOTA_PROJECT"); q != "" {
-		return q
-	}
-	return f.Quota
 }
 
 // GoogleProject is the project that a file of credentials states; "" is the file

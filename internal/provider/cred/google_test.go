@@ -115,20 +115,6 @@ func TestEachSortOfGoogleCredential(t *testing.T) {
 	}
 }
 
-func TestAPersonsCredentialChargesItsProject(t *testing.T) {
-	file := `{"type":"authorized_user","client_id":"i","client_secret":"s","refresh_token":"r","quota_project_id":"acme"}`
-	if q := quotaProject([]byte(file)); q != "acme" {
-		t.Errorf("quota project %q", q)
-	}
-	t.Setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "other")
-	if q := quotaProject([]byte(file)); q != "other" {
-		t.Errorf("quota project %q", q)
-	}
-	if q := quotaProject([]byte(`{"type":"service_account","quota_project_id":"acme"}`)); q != "" {
-		t.Errorf("a service account charges %q", q)
-	}
-}
-
 func TestGoogleFailuresSayWhatToDo(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)

@@ -85,6 +85,7 @@ func answeredAWS(ctx context.Context, doing, needs string, resp *http.Response, 
 	if errors.As(err, &api) {
 		code, said = api.ErrorCode(), api.ErrorMessage()
 	}
+	_, what, _ := strings.Cut(needs, " on ")
 	e := &effect.Error{Outcome: effect.Refused, Message: fmt.Sprintf("%s: the service answered %d %s", doing, status, http.StatusText(status)), Cause: err}
 	switch {
 	case status/100 == 2:
@@ -105,12 +106,19 @@ func answeredAWS(ctx context.Context, doing, needs string, resp *http.Response, 
 		e.Message = Forbidden(doing, needs)
 	case status/100 == 3:
 		e.Message = doing + ": the service says that it is elsewhere; check the region"
+	case status/100 == 4 && missing(code) && what != "":
+		e.Message = doing + ": there is no " + what + " there; check its name, the account and the region"
 	case status < 400:
 		e.Outcome = effect.Unknown
 	case said != "":
 		e.Message = doing + ": " + short(said)
 	}
 	return e
+}
+
+// missing are the codes of what is not there. What it is their words leave out.
+func missing(code string) bool {
+	return code == "NotFound" || code == "NotFoundException" || code == "QueueDoesNotExist" || strings.HasSuffix(code, "NonExistentQueue")
 }
 
 func short(text string) string { return (&Client{}).said([]byte(text)) }

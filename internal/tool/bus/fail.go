@@ -29,14 +29,17 @@ func unanswered(ctx context.Context, doing string, err error, connected bool) *e
 	if errors.As(err, &credential) {
 		return NoCredential(ctx, doing, err)
 	}
-	outcome, why := effect.Unknown, "the service gave no answer"
+	outcome := effect.Unknown
 	if !connected {
-		outcome, why = effect.NotDone, "the service cannot be reached"
+		outcome = effect.NotDone
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return effect.Ended(ctx, outcome, doing)
+	case !connected:
+		return effect.Unreachable(doing, err)
 	}
-	return &effect.Error{Outcome: outcome, Retry: true, Message: doing + ": " + why, Cause: err}
+	return &effect.Error{Outcome: outcome, Retry: true, Message: doing + ": the service gave no answer", Cause: err}
 }
 
 // NoCredential is the error of a request that was not sent, since nothing says who asks.

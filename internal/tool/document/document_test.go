@@ -3,6 +3,7 @@ package document_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -188,4 +189,20 @@ func FuzzPDF(f *testing.F) {
 			t.Fatalf("%q, %v", got, err)
 		}
 	})
+}
+
+// Blanks are put together without a list of the words between them, which would take many
+// times the text.
+func TestTextOfManyWordsTakesLittleRoom(t *testing.T) {
+	page := []byte("<p>" + strings.Repeat("a\n ", 2<<20))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	text, err := document.Text(t.Context(), page, "text/html; charset=utf-8", "")
+	runtime.ReadMemStats(&after)
+	if err != nil || text != strings.TrimSpace(strings.Repeat("a ", 2<<20)) {
+		t.Fatalf("%d bytes, %v", len(text), err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 13*uint64(len(page)) {
+		t.Errorf("%d bytes took %d", len(page), took)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -102,8 +103,8 @@ func (p *page) text(s string) {
 		p.write(s)
 		return
 	}
-	fields := strings.Fields(s)
-	if len(fields) == 0 {
+	plain := squeezed(s)
+	if plain == "" {
 		if s != "" && p.last > ' ' {
 			p.write(" ")
 		}
@@ -112,10 +113,29 @@ func (p *page) text(s string) {
 	if p.last > ' ' && isBlank(s[0]) {
 		p.write(" ")
 	}
-	p.write(strings.Join(fields, " "))
+	p.write(plain)
 	if isBlank(s[len(s)-1]) {
 		p.write(" ")
 	}
+}
+
+// squeezed is a text with one blank where it has several, and none at its ends. A list of
+// its words would take many times its bytes.
+func squeezed(s string) string {
+	var b strings.Builder
+	blank := false
+	for _, r := range s {
+		if unicode.IsSpace(r) {
+			blank = true
+			continue
+		}
+		if blank && b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		blank = false
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' }

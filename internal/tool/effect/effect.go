@@ -6,6 +6,9 @@ package effect
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"net"
 	"strconv"
 	"time"
 
@@ -16,6 +19,9 @@ import (
 type ID struct {
 	Command string // run/seq/n: the key of a keyed effect, the same in every try
 	Try     int    // from 1; more after a crash
+	// Until is when the service may have forgotten the command: nothing is sent once more
+	// from then on. The zero time is never.
+	Until time.Time
 }
 
 // String is the effect's own id, run/seq/n/try.
@@ -65,3 +71,18 @@ func (e *Error) Error() string { return e.Message }
 
 // Unwrap is the error beneath.
 func (e *Error) Unwrap() error { return e.Cause }
+
+// Unreachable is the error of a request that never got a connection, so that no service
+// has seen it.
+func Unreachable(doing string, err error) *Error {
+	e := &Error{Outcome: NotDone, Retry: true, Message: doing + ": the service cannot be reached", Cause: err}
+	var host *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &host) && host.IsNotFound:
+		e.Message += ": there is no host " + host.Name
+	case errors.As(err, &certificate):
+		e.Message += ": its certificate is not trusted: " + certificate.Err.Error()
+	}
+	return e
+}

@@ -36,16 +36,20 @@ func Retry(ctx context.Context, class agent.Class, do func(context.Context) erro
 		}
 		again := failed.Retry && (failed.Outcome == NotDone || class != agent.Once)
 		wait := max(failed.After, firstWait<<(2*(try-1)))
-		if !again || try == Tries || failed.After > mostWait || !pause(ctx, wait) {
-			if open && failed.Outcome == NotDone {
+		if !again || try == Tries || failed.After > mostWait || !pause(ctx, wait) || From(ctx).over() {
+			if open && failed.Outcome != Unknown {
+				// That this try did nothing, or was refused, says nothing of the earlier one.
 				e := *failed
-				e.Outcome = Unknown
+				e.Outcome, e.Message = Unknown, e.Message+"; an earlier try may have been done"
 				failed = &e
 			}
 			return failed
 		}
 	}
 }
+
+// over reports whether the service may have forgotten the effect's command.
+func (id ID) over() bool { return !id.Until.IsZero() && !time.Now().Before(id.Until) }
 
 // known makes any error one whose meaning is known. What is read or computed has
 // no outcome to be in doubt about.

@@ -35,6 +35,9 @@ type Counts struct {
 	Request []price.Reading
 	// Answer is the meter of the bytes of a successful answer's body; "" is none.
 	Answer price.Meter
+	// Most is how many of those bytes are read at most, where that is bounded: of a longer
+	// answer, no more is on its way when it is broken off. 0 is no bound.
+	Most int64
 	// Header reads what the service reports in the headers of an answer, whatever its
 	// status: Cosmos DB's x-ms-request-charge. nil is nothing.
 	Header func(http.Header) []price.Reading
@@ -84,19 +87,32 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	switch {
+	case throttled(resp):
 	case resp.StatusCode >= 500:
 		counts.without(said).estimate(meter, 1)
-	case resp.StatusCode != http.StatusTooManyRequests:
+	default:
 		for _, c := range counts.Request {
 			if c.Source != price.Reported {
 				meter.Count(c.Meter, c.Quantity, c.Source)
 			}
 		}
 	}
-	if counts.Answer != "" && resp.StatusCode/100 == 2 {
-		resp.Body = &countingBody{ReadCloser: resp.Body, meter: meter, as: counts.Answer, left: resp.ContentLength}
+	if counts.Answer != "" && resp.StatusCode/100 == 2 && r.Method != http.MethodHead { // whose answer says a length, and has no body
+		left := resp.ContentLength
+		if counts.Most > 0 {
+			left = min(left, counts.Most)
+		}
+		resp.Body = &countingBody{ReadCloser: resp.Body, meter: meter, as: counts.Answer, left: left}
 	}
 	return resp, nil
+}
+
+// throttled is an answer that there was no room for the request, so that the service has
+// not dealt with it. Azure Storage has a name for that, under a status that says no more
+// than that something failed.
+func throttled(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusTooManyRequests ||
+		resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("x-ms-error-code") == "ServerBusy"
 }
 
 // single is a copy of r that is sent once. On a connection that it kept, net/http

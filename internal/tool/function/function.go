@@ -21,6 +21,9 @@ type Invocation struct {
 	// Async lets the function run on its own: it is accepted, and nobody hears how it
 	// ends.
 	Async bool
+	// Again says that this may be a repeat, which the function is told beside the command's
+	// id. One that runs on its own cannot be told.
+	Again bool
 }
 
 // Answer is what a function gave back; of an asynchronous one nothing.

@@ -38,7 +38,7 @@ func TestURLsThatCannotBeMeant(t *testing.T) {
 
 func TestPrivateAddressesAreNotCalled(t *testing.T) {
 	for _, host := range []string{"127.0.0.1:1", "[::1]:1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "[::ffff:127.0.0.1]:1",
-		"[fe80::1]", "[fd00::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "224.0.0.1", "255.255.255.255", "localhost"} {
+		"[fe80::1]", "[fd00::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[::7f00:1]:1", "[2002:7f00:1::%25eth0]:1", "[2001:0:7f00:1::]", "168.63.129.16", "[fec0::1]", "224.0.0.1", "255.255.255.255", "localhost"} {
 		f, _, _, err := resource.Open("function", "https://"+host+"/x", resource.With{Write: true}, function.Drivers())
 		if err != nil {
 			t.Fatal(err)

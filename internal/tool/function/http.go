@@ -81,10 +81,14 @@ func secretsOf(user *url.Userinfo, q url.Values) (secrets []string) {
 }
 
 // shared is address space that leads to nobody in the public network, beside what
-// netip itself knows: carriers' own (RFC 6598), protocol assignments and benchmarks
-// (RFC 6890), what is reserved, and IPv6 that has an IPv4 address in it (6to4, NAT64).
+// netip itself knows: carriers' own (RFC 6598), protocol assignments, examples and
+// benchmarks (RFC 6890), what is reserved, IPv6 that has an IPv4 address in it (6to4,
+// NAT64, Teredo, compatible ones), and where Azure's machines find their host.
 var shared = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("168.63.129.16/32"),
+	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("100::/64"), netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("3fff::/20"), netip.MustParsePrefix("5f00::/16"), netip.MustParsePrefix("fec0::/10"),
 	netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"),
 }
 
@@ -93,7 +97,7 @@ var errPrivate = errors.New("its name leads into a private network or to this ma
 
 // public reports whether an address is one of the public network.
 func public(a netip.Addr) bool {
-	a = a.Unmap()
+	a = a.Unmap().WithZone("") // no network holds an address with a zone
 	return a.IsGlobalUnicast() && !a.IsPrivate() && !slices.ContainsFunc(shared, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 

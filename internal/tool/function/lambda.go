@@ -134,7 +134,11 @@ func (f *lambdaFunction) Invoke(ctx context.Context, in Invocation, command stri
 	if err := checkPayload(in.Payload); err != nil {
 		return Answer{}, err
 	}
-	client, err := json.Marshal(map[string]any{"custom": map[string]string{"skein_command": command}})
+	custom := map[string]string{"skein_command": command}
+	if in.Again {
+		custom["skein_may_repeat"] = "true"
+	}
+	client, err := json.Marshal(map[string]any{"custom": custom})
 	if err != nil {
 		return Answer{}, fmt.Errorf("write the client context: %w", err)
 	}

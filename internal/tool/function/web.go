@@ -41,6 +41,9 @@ func (w *web) Invoke(ctx context.Context, in Invocation, command string) (Answer
 		return Answer{}, refuse("%s: this kind of function cannot be left to run on its own", w.doing("call"))
 	}
 	header := map[string]string{"Content-Type": "application/json", "Accept": "application/json", w.header: command}
+	if in.Again {
+		header["x-"+bus.AgainAttribute] = "true"
+	}
 	for k, v := range w.extra {
 		header[k] = v
 	}

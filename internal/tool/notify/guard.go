@@ -58,9 +58,10 @@ func within(ip netip.Addr, nets []netip.Prefix) bool {
 	return false
 }
 
-// inward are networks that are not public and that package netip does not know as such.
+// inward are networks that are not public and that package netip does not know as such,
+// and where Azure's machines find their host.
 // https://www.iana.org/assignments/iana-ipv4-special-registry, and -ipv6-.
-var inward = prefixes("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+var inward = prefixes("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "168.63.129.16/32",
 	"64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fec0::/10")
 
 // carriers are networks of IPv6 whose addresses hold one of IPv4.

@@ -21,7 +21,7 @@ func TestOnlyThePublicInternetIsConnectedTo(t *testing.T) {
 		"100.64.0.1": false, "198.18.0.1": false, "240.0.0.1": false, "0.1.2.3": false, "192.0.0.8": false, "fec0::1": false,
 		"::ffff:127.0.0.1": false, "::ffff:10.0.0.1": false, "::ffff:1.1.1.1": true,
 		"64:ff9b::7f00:1": false, "64:ff9b::101:101": true, "2002:7f00:1::": false, "2002:101:101::": true, "::7f00:1": false,
-		"2001:db8::1": false, "fe80::1%eth0": false,
+		"2001:db8::1": false, "fe80::1%eth0": false, "168.63.129.16": false, "64:ff9b::a83f:8110": false, "2002:7f00:1::%eth0": false,
 	} {
 		if err := allow(net.JoinHostPort(address, "443")); (err == nil) != public {
 			t.Errorf("%s: %v; public is %v", address, err, public)

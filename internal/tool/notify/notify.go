@@ -98,6 +98,5 @@ func Drivers() []resource.Driver[Topic] {
 		{Scheme: "webhook", Service: "local/http", Form: "webhook:https://host/path?secret=whsec_…&dedup=24h", Options: []string{resource.AnyOption}, Open: openWebhook},
 		{Scheme: "slack", Service: "local/http", Form: "slack:https://hooks.slack.com/services/…", Options: []string{resource.AnyOption}, Open: openSlack},
 		{Scheme: "file", Service: "local/files", Form: "file:folder", Open: openFile},
-		{Scheme: "fake", Service: "local/fake", Form: "fake://host:port/topic?dedup=id", Options: []string{"dedup"}, Open: openFake},
 	}
 }

@@ -145,7 +145,7 @@ func (t *mailTopic) talk(ctx context.Context, doing string, do func(*smtp.Client
 		_ = c.Quit() // the mail is taken already
 		return nil
 	case errors.As(err, &late):
-		return t.failed(ctx, doing, "the mail server gave no answer to the end of the mail", effect.Unknown, late.error)
+		return t.failed(ctx, doing, "the mail server gave no answer to the end of the mail", effect.Unknown, late)
 	}
 	return t.failed(ctx, doing, "the mail server broke off", effect.NotDone, err)
 }
@@ -175,11 +175,18 @@ func (t *mailTopic) greet(c *smtp.Client) error {
 	if words := strings.Fields(offered); !slices.Contains(words, "PLAIN") && slices.Contains(words, "LOGIN") {
 		auth = &loginAuth{t.user.Username(), password}
 	}
-	return c.Auth(auth)
+	err := c.Auth(auth)
+	var said *textproto.Error
+	if errors.As(err, &said) && said.Code/100 != 4 { // what it says may repeat what it was told
+		return &effect.Error{Outcome: effect.Refused, Message: fmt.Sprintf("the mail server does not take the user and the password of the URL (%d)", said.Code)}
+	}
+	return err
 }
 
 // unanswered is that the mail's end was sent and no answer came.
 type unanswered struct{ error }
+
+func (u *unanswered) Unwrap() error { return nil } // what it says is no answer
 
 func (t *mailTopic) send(ctx context.Context, c *smtp.Client, text []byte) error {
 	if err := c.Mail(t.from); err != nil {
@@ -201,7 +208,11 @@ func (t *mailTopic) send(ctx context.Context, c *smtp.Client, text []byte) error
 	err = w.Close()
 	var said *textproto.Error
 	source := price.Counted
-	if err != nil && !errors.As(err, &said) {
+	switch {
+	case err == nil:
+	case errors.As(err, &said) && said.Code/100 == 2:
+		err = nil // another word for that it was taken: the first digit says so
+	case !errors.As(err, &said) || said.Code/100 < 4:
 		err, source = &unanswered{err}, price.Estimated
 	}
 	meter.Count(price.MeterPublishes, int64(len(t.to)), source)
@@ -218,8 +229,8 @@ func (t *mailTopic) failed(ctx context.Context, doing, why string, outcome effec
 		return &effect.Error{Outcome: known.Outcome, Message: doing + ": " + known.Message}
 	case errors.As(err, &said):
 		e := &effect.Error{Outcome: effect.Refused, Message: fmt.Sprintf("%s: the mail server answered %d %.200s", doing, said.Code, bus.Line(said.Msg))}
-		if said.Code == 535 || said.Code == 534 || said.Code == 530 {
-			e.Message = doing + ": the mail server does not take the user and the password of the URL"
+		if said.Code == 530 {
+			e.Message = doing + ": the mail server wants a user and a password: write them into the URL"
 		}
 		if said.Code/100 == 4 {
 			e.Outcome, e.Retry = effect.NotDone, true
@@ -228,7 +239,16 @@ func (t *mailTopic) failed(ctx context.Context, doing, why string, outcome effec
 	case ctx.Err() != nil:
 		return effect.Ended(ctx, outcome, doing)
 	}
-	return &effect.Error{Outcome: outcome, Retry: outcome == effect.NotDone, Message: doing + ": " + why, Cause: err}
+	e := &effect.Error{Outcome: outcome, Retry: outcome == effect.NotDone, Message: doing + ": " + why, Cause: err}
+	var host *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &host) && host.IsNotFound:
+		e.Message += ": there is no host " + host.Name
+	case errors.As(err, &certificate):
+		e.Message += ": its certificate is not trusted: " + certificate.Err.Error() + " (ca= names those that are)"
+	}
+	return e
 }
 
 func (t *mailTopic) Guarantee() effect.Guarantee {

@@ -74,6 +74,8 @@ func TestMailServersAnswers(t *testing.T) {
 		"the mail is refused":        {map[string]string{".": "554 5.7.1 spam\r\n"}, "", effect.Refused, "554"},
 		"no answer to the mail":      {map[string]string{".": ""}, "", effect.Unknown, "no answer"},
 		"half an answer to the mail": {map[string]string{".": "2"}, "", effect.Unknown, "no answer"},
+		"taken, in other words":      {map[string]string{".": "251 will forward\r\n"}, "", "", ""},
+		"asked for more":             {map[string]string{".": "354 go on\r\n"}, "", effect.Unknown, "no answer"},
 		"a strange answer":           {map[string]string{".": "okay then\r\n"}, "", effect.Unknown, "no answer"},
 		"broken off before the mail": {map[string]string{"DATA": ""}, "", effect.NotDone, "broke off"},
 		"no protection":              {nil, "&tls=starttls", effect.Refused, "STARTTLS"},
@@ -100,7 +102,13 @@ func TestMailServersAnswers(t *testing.T) {
 }
 
 func TestAPasswordThatIsNotTakenIsNotShown(t *testing.T) {
-	address := dialogue(t, map[string]string{"EHLO": "250-here\r\n250 AUTH PLAIN\r\n", "AUTH": "535 5.7.8 bad verysecret\r\n"})
+	for _, code := range []string{"535 5.7.8", "501 5.5.2"} {
+		passwordNotTaken(t, code)
+	}
+}
+
+func passwordNotTaken(t *testing.T, code string) {
+	address := dialogue(t, map[string]string{"EHLO": "250-here\r\n250 AUTH PLAIN\r\n", "AUTH": code + " bad verysecret\r\n"})
 	topic, u, _, err := resource.Open("notify", "smtp://u:verysecret@"+address+"?from=a@example.com&to=b@example.com", resource.With{Write: true}, notify.Drivers())
 	if err != nil {
 		t.Fatal(err)

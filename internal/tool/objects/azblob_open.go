@@ -3,11 +3,14 @@ package objects
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"regexp"
 	"strings"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
@@ -64,7 +67,21 @@ func blobClient(u *resource.URL, account, address string, opts *container.Client
 	if err != nil {
 		return nil, err
 	}
-	return container.NewClient(address, credential, opts)
+	opts.PerRetryPolicies = append(opts.PerRetryPolicies, bearer{credential})
+	return container.NewClientWithNoCredential(address, opts)
+}
+
+// bearer puts a token on each request. The SDK's own policy would send a request once
+// more by itself where an answer asks for another token.
+type bearer struct{ azcore.TokenCredential }
+
+func (b bearer) Do(r *policy.Request) (*http.Response, error) {
+	t, err := b.GetToken(r.Raw().Context(), policy.TokenRequestOptions{Scopes: []string{"https://storage.azure.com/.default"}})
+	if err != nil {
+		return nil, err
+	}
+	r.Raw().Header.Set("Authorization", "Bearer "+t.Token)
+	return r.Next()
 }
 
 var accountForm = regexp.MustCompile(`^[a-z0-9]{3,24}$`)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -25,7 +24,6 @@ type reason struct {
 // It is nil where the store refused.
 func (x *exchange) failure(ctx context.Context, doing string, err error, why reason) *effect.Error {
 	var credential *cloud.CredentialError
-	var dial *net.OpError
 	unknown := &effect.Error{Outcome: effect.Unknown, Retry: true, Cause: err}
 	switch {
 	case x.status >= 500, x.status == http.StatusTooManyRequests, x.status == http.StatusRequestTimeout:
@@ -33,7 +31,7 @@ func (x *exchange) failure(ctx context.Context, doing string, err error, why rea
 		if s, err := strconv.Atoi(x.header.Get("Retry-After")); err == nil && s > 0 && s < 3600 {
 			unknown.After = time.Duration(s) * time.Second
 		}
-		if x.status == http.StatusTooManyRequests {
+		if x.status == http.StatusTooManyRequests || x.status == http.StatusServiceUnavailable && why.code == "ServerBusy" {
 			unknown.Outcome = effect.NotDone
 		}
 		return unknown
@@ -45,12 +43,11 @@ func (x *exchange) failure(ctx context.Context, doing string, err error, why rea
 		return effect.Ended(ctx, effect.NotDone, doing)
 	case !x.sent:
 		return &effect.Error{Outcome: effect.NotDone, Message: fmt.Sprintf("%s: the request cannot be made: %s", doing, plain(err)), Cause: err}
-	case errors.As(err, &dial) && dial.Op == "dial":
+	case !x.connected:
 		if ctx.Err() != nil {
 			return effect.Ended(ctx, effect.NotDone, doing)
 		}
-		unknown.Outcome, unknown.Message = effect.NotDone, doing+": the service cannot be reached"
-		return unknown
+		return effect.Unreachable(doing, err)
 	case ctx.Err() != nil:
 		return effect.Ended(ctx, effect.Unknown, doing)
 	case x.status == 0:

@@ -129,6 +129,16 @@ func (b *fileBucket) Create(ctx context.Context, key string, data []byte, comman
 	meter := effect.MeterFrom(ctx)
 	meter.Count(price.MeterPut, 1, price.Counted)
 	meter.Count(price.MeterBytesSent, int64(len(data)), price.Counted)
+	// What link(2) decides needs no lock; but another process that does the same command
+	// must not be taken for one that a crash has ended.
+	unlock, err := b.lock(ctx)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.ENOLCK): // by the file system
+	case err != nil:
+		return Created{}, fileError(ctx, effect.NotDone, "write an object", err)
+	default:
+		defer unlock()
+	}
 	created, err := b.create(key, data, command)
 	if err != nil {
 		return Created{}, fileError(ctx, effect.NotDone, "write an object", err)
@@ -160,6 +170,10 @@ func (b *fileBucket) create(key string, data []byte, command string) (Created, e
 	if err := b.writeSynced(second, data); err != nil {
 		return Created{}, err
 	}
+	made, err := b.root.Stat(second)
+	if err != nil {
+		return Created{}, err
+	}
 	err = b.root.Link(second, key)
 	if errors.Is(err, fs.ErrExist) {
 		mine, err1 := b.root.Stat(second)
@@ -168,14 +182,10 @@ func (b *fileBucket) create(key string, data []byte, command string) (Created, e
 			return Created{}, err
 		}
 		if os.SameFile(mine, there) { // a second process did it for the same command
-			return Created{Repeat: true, Version: fileVersion(there)}, nil
+			return Created{Repeat: true, Version: fileVersion(there)}, b.syncTo(key)
 		}
 		return Created{Taken: true, Version: fileVersion(there)}, b.root.Remove(second)
 	}
-	if err != nil {
-		return Created{}, err
-	}
-	made, err := b.root.Stat(second)
 	if err != nil {
 		return Created{}, err
 	}

@@ -130,6 +130,8 @@ func (s *gsStore) put(ctx context.Context, a at, data []byte, version, command s
 		IfGenerationMatch(generation).Media(bytes.NewReader(data), googleapi.ChunkSize(0), googleapi.ContentType(kind)).
 		Fields("generation").Context(ctx).Do()
 	switch {
+	case err == nil && out.Generation == 0:
+		return "", false, x.broken(ctx, a.doing(what), errors.New("no generation"))
 	case err == nil:
 		return strconv.FormatInt(out.Generation, 10), false, nil
 	case x.status == http.StatusPreconditionFailed, x.status == http.StatusNotFound && version != "" && !s.noBucket(err):
@@ -165,6 +167,9 @@ func (s *gsStore) head(ctx context.Context, a at) (stored, error) {
 		}
 		return stored{}, s.failed(ctx, x, a.doing("read back"), a, err)
 	}
+	if out.Generation == 0 {
+		return stored{}, x.broken(ctx, a.doing("read back"), errors.New("no generation"))
+	}
 	return stored{true, strconv.FormatInt(out.Generation, 10), out.Metadata[commandKey]}, nil
 }
 
@@ -176,9 +181,10 @@ func (s *gsStore) version(v string) error {
 	return refused("%q is no version of an object: give it as it was shown", cut(v, 80))
 }
 
-// over is for what surrounds an object's bytes in an upload, and for answers in JSON.
+// over is for what surrounds an object's bytes in an upload, and for what is read back,
+// which is JSON.
 func (s *gsStore) over() Requests {
-	answer := price.Reading{Meter: price.MeterBytesRead, Quantity: effect.Tries * 2 * mostAnswer, Source: price.Counted}
+	answer := price.Reading{Meter: price.MeterBytesRead, Quantity: effect.Tries * mostAnswer, Source: price.Counted}
 	around := price.Reading{Meter: price.MeterBytesSent, Quantity: effect.Tries * (8 << 10), Source: price.Counted}
 	return Requests{Put: []price.Reading{around, answer}, Delete: []price.Reading{answer}}
 }

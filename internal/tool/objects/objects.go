@@ -92,11 +92,18 @@ type Requests struct {
 	Tries                  int64
 }
 
+// requests is the bound of a driver that asks n times at most.
+func requests(n int64) Requests {
+	of := func(m price.Meter) []price.Reading {
+		return []price.Reading{{Meter: m, Quantity: n, Source: price.Counted}}
+	}
+	return Requests{List: of(price.MeterList), Get: of(price.MeterGet), Put: of(price.MeterPut), Delete: of(price.MeterDelete), Tries: n}
+}
+
 // Drivers is every driver of objects.
 func Drivers() []resource.Driver[Bucket] {
 	return []resource.Driver[Bucket]{
 		{Scheme: "file", Service: "local/files", Form: "file:///folder", Open: openFile},
-		{Scheme: "fake", Service: "local/fake", Form: "fake://host:port/bucket", Open: openFake},
 		{Scheme: "s3", Service: "aws/s3", Form: "s3://bucket", Options: []string{"region", "endpoint", "prefix"}, Open: openS3, Grants: s3Grants},
 		{Scheme: "azblob", Service: "azure/blob", Form: "azblob://container?account=name",
 			Options: []string{"account", "region", "endpoint", "prefix"}, Open: openAzblob, Grants: azblobGrants},

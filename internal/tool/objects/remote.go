@@ -251,10 +251,23 @@ func (b *remote) Requests(limit int) Requests {
 	back := reading(price.MeterGet, 1)
 	r.List = append(r.List, reading(price.MeterList, n), reading(price.MeterBytesRead, n*pageSize(min(limit+1, mostPage))))
 	r.Get = append(r.Get, reading(price.MeterGet, 1))
-	r.Put = append(r.Put, reading(price.MeterPut, 1), back)
-	r.Delete = append(r.Delete, reading(price.MeterDelete, 1), back)
+	r.Put = append(answered(r.Put), reading(price.MeterPut, 1), back)
+	r.Delete = append(answered(r.Delete), reading(price.MeterDelete, 1), back)
 	r.Tries = effect.Tries
 	return r
+}
+
+// answered is the bound of a change with what its answers may have, which is nothing
+// as a rule, and counts where somebody on the way says more.
+func answered(bound []price.Reading) []price.Reading {
+	bound = slices.Clone(bound)
+	for i := range bound {
+		if bound[i].Meter == price.MeterBytesRead {
+			bound[i].Quantity += effect.Tries * mostAnswer
+			return bound
+		}
+	}
+	return append(bound, price.Reading{Meter: price.MeterBytesRead, Quantity: effect.Tries * mostAnswer, Source: price.Counted})
 }
 
 func (b *remote) Check(ctx context.Context) error { return b.check(ctx, b.prefix) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -174,6 +175,8 @@ func (s *s3Store) put(ctx context.Context, a at, data []byte, version, command s
 	ctx, x := exchanging(ctx, price.MeterPut, mostAnswer)
 	out, err := s.client.PutObject(ctx, in)
 	switch {
+	case err == nil && aws.ToString(out.ETag) == "":
+		return "", false, x.broken(ctx, a.doing(what), errors.New("no ETag"))
 	case err == nil:
 		return tag(aws.ToString(out.ETag)), false, nil
 	case x.status == http.StatusPreconditionFailed, x.status == http.StatusConflict && s3Reason(err).code == "ConditionalRequestConflict":
@@ -188,6 +191,8 @@ func (s *s3Store) remove(ctx context.Context, a at, version string) (left, error
 	ctx, x := exchanging(ctx, price.MeterDelete, mostAnswer)
 	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &a.key, IfMatch: aws.String(quoted(version))})
 	switch {
+	case err == nil && x.status != http.StatusNoContent && x.header.Get("X-Amz-Request-Id") == "":
+		return removed, x.broken(ctx, a.doing("delete"), errors.New("it is none of S3's"))
 	case err == nil:
 		return removed, nil
 	case x.status == http.StatusNotFound && s3Reason(err).code != "NoSuchBucket":

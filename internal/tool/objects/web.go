@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"regexp"
 	"strconv"
 
@@ -41,10 +42,16 @@ type exchange struct {
 	most     int64       // bytes of a successful answer
 	asStored bool        // an object that is stored compressed comes so
 
-	sent   bool // it was sent: where it was not, the fault lies before the store
-	status int  // 0 where nobody answered
-	header http.Header
-	failed []byte // the body of an answer that is not a success
+	heard
+}
+
+// heard is what came of the request; of the last one, should an SDK send another.
+type heard struct {
+	sent      bool // it was sent: where it was not, the fault lies before the store
+	connected bool // to the store: without that, nothing of it has arrived
+	status    int  // 0 where nobody answered
+	header    http.Header
+	failed    []byte // the body of an answer that is not a success
 }
 
 type exchangeKey struct{}
@@ -65,9 +72,9 @@ func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("a request that no driver makes")
 	}
 	count := func(r *http.Request) effect.Counts {
-		c := effect.Counts{Request: []price.Reading{once(x.meter)}}
+		c := effect.Counts{Request: []price.Reading{{Meter: x.meter, Quantity: 1, Source: price.Counted}}}
 		if r.Method != http.MethodHead { // which says how long the answer would be, and sends none
-			c.Answer = price.MeterBytesRead
+			c.Answer, c.Most = price.MeterBytesRead, x.most
 		}
 		if r.ContentLength > 0 {
 			c.Request = append(c.Request, price.Reading{Meter: price.MeterBytesSent, Quantity: r.ContentLength, Source: price.Counted})
@@ -82,7 +89,8 @@ func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.Header.Set("Accept-Encoding", "gzip")
 	}
-	x.sent = true
+	x.heard = heard{sent: true}
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { x.connected = true }}))
 	resp, err := (&effect.Transport{Base: w.base, Count: count}).RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -139,7 +147,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 }
 
 var (
-	contentRange = regexp.MustCompile(`^bytes (?:\d+-\d+|\*)/(\d+)$`)
+	contentRange = regexp.MustCompile(`^bytes (?:(\d+)-\d+|\*)/(\d+)$`)
 	actualSize   = regexp.MustCompile(`<ActualObjectSize>(\d+)</ActualObjectSize>`)
 )
 
@@ -156,7 +164,7 @@ func (x *exchange) beyond(offset int64) (Piece, bool) {
 	if said == nil {
 		return Piece{Size: offset}, true // it has no more than that, and may have less
 	}
-	size, err := strconv.ParseInt(said[1], 10, 64)
+	size, err := strconv.ParseInt(said[len(said)-1], 10, 64)
 	return Piece{Size: size}, err == nil
 }
 
@@ -169,8 +177,10 @@ func (x *exchange) piece(body io.Reader, offset, limit int64) (Piece, error) {
 	p := Piece{Data: data, Type: x.header.Get("Content-Type")}
 	said := contentRange.FindStringSubmatch(x.header.Get("Content-Range"))
 	switch {
+	case said != nil && said[1] != strconv.FormatInt(offset, 10):
+		err = errors.New("the store gave another part of the object")
 	case said != nil:
-		p.Size, err = strconv.ParseInt(said[1], 10, 64)
+		p.Size, err = strconv.ParseInt(said[2], 10, 64)
 	case x.status == http.StatusOK && offset == 0 && x.header.Get("Content-Length") != "": // it is there whole
 		p.Size, err = strconv.ParseInt(x.header.Get("Content-Length"), 10, 64)
 	default:

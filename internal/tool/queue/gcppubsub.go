@@ -28,6 +28,7 @@ type pubSubQueue struct {
 const (
 	pubSubBatch  = 10
 	pubSubHidden = 10 * time.Minute
+	pubSubPause  = 100 * time.Millisecond // between requests that bring nothing
 )
 
 func openPubSub(u *resource.URL) (Queue, error) {
@@ -116,6 +117,10 @@ func (q *pubSubQueue) Receive(ctx context.Context, most int, wait, hidden time.D
 			return got, nil
 		case !time.Now().Before(end):
 			return nil, nil
+		}
+		// Each request costs, also one that the service has answered at once.
+		if err := rest(ctx, min(pubSubPause, time.Until(end))); err != nil {
+			return nil, err
 		}
 	}
 }

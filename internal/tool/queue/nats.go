@@ -30,8 +30,9 @@ type natsQueue struct {
 	subject, stream, consumer string
 	dedup                     time.Duration
 
-	mu   sync.Mutex
-	conn *nats.Conn // nil until it is needed
+	mu     sync.Mutex
+	conn   *nats.Conn // nil until it is needed
+	closed bool
 }
 
 // natsMost is how large a message may be where a server's max_payload is the default.
@@ -52,12 +53,12 @@ func openNATS(u *resource.URL) (Queue, error) {
 		}
 	}
 	server := url.URL{Scheme: "nats", User: at.User, Host: at.Host}
-	switch text := u.Options["tls"]; text {
-	case "", "false":
-	case "true":
-		server.Scheme = "tls"
+	switch text := u.Options["tls"]; {
+	case text == "" && at.User != nil && protection(at.Hostname()) != "disable", text == "true":
+		server.Scheme = "tls" // a password is not sent where everybody on the way can read it
+	case text == "", text == "false":
 	default:
-		return nil, fmt.Errorf("tls=%s: write true, or leave it out", text)
+		return nil, fmt.Errorf("tls=%s: write true or false, or leave it out", text)
 	}
 	q.server = server.String()
 	if text, given := u.Options["dedup"]; given {
@@ -172,6 +173,9 @@ func (q *natsQueue) connect(ctx context.Context, doing string) (jetstream.JetStr
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.closed {
+		return nil, closed(doing)
+	}
 	if q.conn == nil || q.conn.IsClosed() {
 		wait := 10 * time.Second
 		if end, ok := ctx.Deadline(); ok {
@@ -219,6 +223,8 @@ func (q *natsQueue) failed(ctx context.Context, doing string, outcome effect.Out
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrPermissionViolation):
 		return &effect.Error{Outcome: effect.Refused, Message: doing + ": the server does not allow it to this user", Cause: err}
+	case errors.Is(err, nats.ErrSecureConnWanted):
+		return &effect.Error{Outcome: effect.Refused, Message: doing + ": the server offers no TLS: set it up there, or write tls=false where a password may go unprotected", Cause: err}
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, nats.ErrNoResponders):
 		return &effect.Error{Outcome: effect.Refused, Message: doing + ": no stream of this server takes the subject " + q.subject, Cause: err}
 	case errors.Is(err, nats.ErrMaxPayload):
@@ -240,6 +246,7 @@ func (q *natsQueue) failed(ctx context.Context, doing string, outcome effect.Out
 func (q *natsQueue) Close() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.closed = true
 	if q.conn != nil {
 		q.conn.Close()
 	}

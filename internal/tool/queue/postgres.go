@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -27,8 +29,9 @@ type postgresQueue struct {
 	table  string // quoted
 	write  bool
 
-	mu   sync.Mutex
-	pool *pgxpool.Pool // nil until it is needed
+	mu     sync.Mutex
+	pool   *pgxpool.Pool // nil until it is needed
+	closed bool
 }
 
 // postgresMost is how large a body may be, by our own choice.
@@ -48,6 +51,9 @@ func openPostgres(u *resource.URL) (Queue, error) {
 	}
 	query := at.Query()
 	query.Del("table")
+	if !query.Has("sslmode") && os.Getenv("PGSSLMODE") == "" {
+		query.Set("sslmode", protection(at.Hostname()))
+	}
 	at.RawQuery = query.Encode()
 	config, err := pgxpool.ParseConfig(at.String())
 	if err != nil { // its words repeat the address
@@ -58,6 +64,24 @@ func openPostgres(u *resource.URL) (Queue, error) {
 	return &postgresQueue{config: config, table: pgx.Identifier(strings.Split(table, ".")).Sanitize(), write: u.Write}, nil
 }
 
+// protection is how a connection is protected where the URL does not say: not on this
+// machine, and else without a way back to none, which the driver's own default has.
+func protection(host string) string {
+	ip := net.ParseIP(host)
+	switch {
+	case host == "", host == "localhost", strings.HasPrefix(host, "/"), ip != nil && ip.IsLoopback():
+		return "disable"
+	case strings.HasSuffix(host, ".postgres.database.azure.com"):
+		return "verify-full"
+	}
+	return "require"
+}
+
+// closed is the error of a queue that is used after its end.
+func closed(doing string) error {
+	return &effect.Error{Outcome: effect.NotDone, Message: doing + ": the queue is closed"}
+}
+
 // use gives the pool, and makes the table where it is missing and may be written to.
 func (q *postgresQueue) use(ctx context.Context, doing string) (*pgxpool.Pool, error) {
 	if ctx.Err() != nil {
@@ -65,7 +89,10 @@ func (q *postgresQueue) use(ctx context.Context, doing string) (*pgxpool.Pool, e
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.pool != nil {
+	switch {
+	case q.closed:
+		return nil, closed(doing)
+	case q.pool != nil:
 		return q.pool, nil
 	}
 	// The pool outlives the request that needs it first.
@@ -172,6 +199,8 @@ func (q *postgresQueue) failed(ctx context.Context, doing string, outcome effect
 	var pg *pgconn.PgError
 	var dial *pgconn.ConnectError
 	switch {
+	case errors.As(err, &pg) && !errors.As(err, &dial) && vague(pg):
+		// What ended the connection may have come after the statement was done.
 	case errors.As(err, &pg):
 		e := &effect.Error{Outcome: effect.Refused, Message: fmt.Sprintf("%s: the database says: %.300s", doing, pg.Message), Cause: err}
 		switch {
@@ -182,6 +211,8 @@ func (q *postgresQueue) failed(ctx context.Context, doing string, outcome effect
 		case strings.HasPrefix(pg.Code, "28"), pg.Code == "3D000":
 			e.Message = doing + ": the database does not let this user in"
 			e.Cause = nil // it names user and host
+		case pg.Code == "25006":
+			e.Outcome, e.Retry, e.Message = effect.NotDone, true, doing+": the database takes no changes now: it is a replica, or switched to reading only"
 		case strings.HasPrefix(pg.Code, "40"), strings.HasPrefix(pg.Code, "53"), strings.HasPrefix(pg.Code, "57"), pg.Code == "55P03":
 			e.Outcome, e.Retry = effect.NotDone, true // rolled back, full, shutting down
 		}
@@ -191,15 +222,26 @@ func (q *postgresQueue) failed(ctx context.Context, doing string, outcome effect
 			outcome = effect.NotDone
 		}
 		return effect.Ended(ctx, outcome, doing)
+	case err != nil && strings.Contains(err.Error(), "server refused TLS connection"):
+		return &effect.Error{Outcome: effect.NotDone, Message: doing + ": the database offers no TLS: set it up there, or write sslmode=disable where a password may go unprotected"}
 	case errors.As(err, &dial), pgconn.SafeToRetry(err), outcome == effect.NotDone:
-		return &effect.Error{Outcome: effect.NotDone, Retry: true, Message: doing + ": the database cannot be reached"}
+		e := effect.Unreachable(doing, err)
+		e.Cause = nil // it names user and host
+		return e
 	}
 	return &effect.Error{Outcome: outcome, Retry: true, Message: doing + ": the database gave no answer", Cause: err}
+}
+
+// vague says of an error that it is the connection's and not the statement's: the server
+// or something between has given it up, or says itself that nobody knows.
+func vague(pg *pgconn.PgError) bool {
+	return pg.SeverityUnlocalized == "FATAL" || pg.SeverityUnlocalized == "PANIC" || pg.Severity == "FATAL" || strings.HasPrefix(pg.Code, "08") || pg.Code == "40003"
 }
 
 func (q *postgresQueue) Close() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.closed = true
 	if q.pool != nil {
 		q.pool.Close()
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -112,7 +113,8 @@ func read[T any](field, rawURL string, with With, table []Driver[T]) (*URL, *Dri
 	}
 	for name := range u.Options {
 		if !slices.Contains(d.Options, name) && !slices.Contains(d.Options, AnyOption) {
-			return nil, nil, fmt.Errorf("%s: %s: takes no option %q%s", field, u, name, taken(d.Options))
+			plain, _, _ := strings.Cut(u.String(), "?") // a misspelt option may hold what nobody should see
+			return nil, nil, fmt.Errorf("%s: %s: takes no option %q%s", field, plain, name, taken(d.Options))
 		}
 	}
 	u.With, u.Service, u.Raw = with, d.Service, rawURL
@@ -132,11 +134,13 @@ func parse(scheme, rest string) (*URL, error) {
 		u.Host, path, _ = strings.Cut(path, "/")
 		if at := strings.LastIndex(u.Host, "@"); at >= 0 {
 			u.shown = scheme + "://…@" + u.Host[at+1:] + "/" + path
+		} else if at := strings.LastIndex(path, "@"); at >= 0 && strings.Contains(u.Host, ":") {
+			u.shown = scheme + "://…@" + path[at+1:] // a password with a slash in it, that is not escaped
 		}
 	}
 	var err error
 	if u.Path, err = url.PathUnescape(path); err != nil {
-		return nil, fmt.Errorf("the path %q is not well escaped", path)
+		return nil, fmt.Errorf("the path is not well escaped: write a %% in it as %%25")
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
@@ -148,11 +152,19 @@ func parse(scheme, rest string) (*URL, error) {
 		}
 		u.Options[name] = vs[0]
 	}
+	for name := range values {
+		if secret.MatchString(name) {
+			values[name] = []string{"…"}
+		}
+	}
 	if query != "" {
-		u.shown += "?" + values.Encode()
+		u.shown += "?" + strings.ReplaceAll(values.Encode(), url.QueryEscape("…"), "…")
 	}
 	return u, nil
 }
+
+// secret are options that hold what nobody should see, as drivers of databases call them.
+var secret = regexp.MustCompile(`(?i)^(pass|pwd|sig$|key$|code$|sslpassword)|password$|secret|token$|access_?key|account_?key`)
 
 // Local is the URL's path on this machine, for drivers of files.
 func (u *URL) Local() (string, error) {

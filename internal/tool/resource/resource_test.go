@@ -39,7 +39,7 @@ func TestErrorsNameTheFieldAndTheMend(t *testing.T) {
 		"":           `f: "" is not a URL: write it as one of a://host/path, bad:path`,
 		"/abs":       `f: "/abs" is not a URL`,
 		"c://x":      `f: there is no driver for "c:": write it as one of a://host/path, bad:path`,
-		"a:p?y=1":    `f: a:p?y=1: takes no option "y"; those it has are x`,
+		"a:p?y=1":    `f: a:p: takes no option "y"; those it has are x`,
 		"bad:p?y=1":  `takes no option "y"; it has none`,
 		"a:p?x=1;y":  `are not name=value&name=value`,
 		"a:p?x=%zz":  `are not name=value&name=value`,
@@ -48,6 +48,33 @@ func TestErrorsNameTheFieldAndTheMend(t *testing.T) {
 	} {
 		if _, _, _, err := resource.Open("f", raw, resource.With{}, table); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; wanted %q", raw, err, want)
+		}
+	}
+}
+
+// A password may stand in a URL in many ways, and is shown in none.
+func TestNoSecretIsShown(t *testing.T) {
+	open := []resource.Driver[*resource.URL]{
+		{Scheme: "a", Form: "a:", Options: []string{resource.AnyOption}, Open: func(u *resource.URL) (*resource.URL, error) { return u, nil }},
+		{Scheme: "b", Form: "b:", Open: func(u *resource.URL) (*resource.URL, error) { return u, nil }},
+	}
+	for raw, want := range map[string]string{
+		"a://u:s3cret@h/db":    "a://…@h/db",
+		"a://u:pa/s3cret@h/db": "a://…@h/db",
+		"a://h:1/a@b":          "a://…@b",
+		"a://h/db?password=s3cret&table=t&partition_key=p":    "a://h/db?partition_key=p&password=…&table=t",
+		"a://h/db?sslpassword=s3cret&user=u":                  "a://h/db?sslpassword=…&user=u",
+		"a://h/?key=s3cret":                                   "a://h/?key=…",
+		"a://h/?SharedAccessKey=s3cret&client_secret=s3cret2": "a://h/?SharedAccessKey=…&client_secret=…",
+	} {
+		u, _, _, err := resource.Open("f", raw, resource.With{}, open)
+		if err != nil || u.String() != want {
+			t.Errorf("%s is shown as %v, %v; wanted %s", raw, u, err, want)
+		}
+	}
+	for _, raw := range []string{"b://h/?keyy=s3cret", "a://u:pa/%zzs3cret@h/db"} {
+		if _, _, _, err := resource.Open("f", raw, resource.With{}, open); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", raw, err)
 		}
 	}
 }

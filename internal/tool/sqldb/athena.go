@@ -2,8 +2,6 @@ package sqldb
 
 import (
 	"context"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -96,6 +94,9 @@ const athenaDoing = "query Athena"
 
 func (db *athenaDB) Query(ctx context.Context, source string, params []any, limits Limits) (rows Rows, err error) {
 	st, err := athenaDialect.readable(source, params, "select", "with", "show", "describe", "values", "table")
+	if err == nil {
+		err = athenaJudge(st)
+	}
 	if err != nil {
 		return rows, err
 	}
@@ -140,26 +141,12 @@ func (db *athenaDB) start(ctx context.Context, st *statement, params []any) (id 
 		m.Count(price.MeterQueries, 1, price.Counted)
 	case sent: // it may run, and nobody will hear of it
 		m.Count(price.MeterQueries, 1, price.Estimated)
-		m.Count(price.MeterBytesScanned, db.scanned, price.Estimated)
+		m.Count(price.MeterBytesScanned, db.most(), price.Estimated)
 		e := *err.(*effect.Error) // Retry gives no other
 		e.Outcome = effect.NotDone
 		err = &e
 	}
 	return id, err
-}
-
-// trinoLiteral is a parameter as Athena takes it: a literal of SQL.
-// https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements.html
-func trinoLiteral(p any) string {
-	switch v := p.(type) {
-	case string:
-		return "'" + strings.ReplaceAll(v, "'", "''") + "'"
-	case json.Number:
-		return v.String()
-	case bool:
-		return fmt.Sprint(v)
-	}
-	return "NULL"
 }
 
 // wait looks at the query until it is over, and counts what it has read.
@@ -185,6 +172,10 @@ func (db *athenaDB) wait(ctx context.Context, id string) error {
 	}
 	return db.leave(ctx, id, &effect.Error{Outcome: effect.NotDone, Message: "the query runs for too long"})
 }
+
+// most is what a query has read of which nobody says it: the most there can be, and the
+// least that is billed where that is not stated.
+func (db *athenaDB) most() int64 { return max(leastScan, db.scanned) }
 
 func (db *athenaDB) look(ctx context.Context, id string) (q *types.QueryExecution, err error) {
 	err = db.ask(ctx, athenaLook, athenaDoing, "GetQueryExecution", func(ctx context.Context) error {
@@ -226,80 +217,8 @@ func (db *athenaDB) leave(ctx context.Context, id string, because error) error {
 			return because
 		}
 	}
-	effect.MeterFrom(ctx).Count(price.MeterBytesScanned, db.scanned, price.Estimated)
+	effect.MeterFrom(ctx).Count(price.MeterBytesScanned, db.most(), price.Estimated)
 	return because
-}
-
-// rows reads pages until the limits. The first row of a query's first page has the
-// columns' names.
-func (db *athenaDB) rows(ctx context.Context, id string, limits Limits, header bool) (rows Rows, err error) {
-	list := rowList{limits: limits, rows: &rows}
-	var next *string
-	for first := true; ; first = false {
-		var page *athena.GetQueryResultsOutput
-		err := db.ask(ctx, athenaPage, athenaDoing, "GetQueryResults", func(ctx context.Context) (err error) {
-			page, err = db.client.GetQueryResults(ctx, &athena.GetQueryResultsInput{QueryExecutionId: &id, NextToken: next,
-				MaxResults: aws.Int32(int32(min(athenaRows, limits.Rows+2)))})
-			return err
-		})
-		if err != nil {
-			return rows, err
-		}
-		if page.ResultSet == nil || page.ResultSet.ResultSetMetadata == nil {
-			return rows, &effect.Error{Outcome: effect.NotDone, Message: athenaDoing + ": the answer has no columns"}
-		}
-		columns := page.ResultSet.ResultSetMetadata.ColumnInfo
-		if first {
-			for _, c := range columns {
-				rows.Columns = append(rows.Columns, aws.ToString(c.Name))
-			}
-		}
-		for i, r := range page.ResultSet.Rows {
-			if first && header && i == 0 {
-				continue
-			}
-			list.add(min(len(columns), len(r.Data)), func(i int, b []byte) ([]byte, error) {
-				return trinoValue(b, aws.ToString(columns[i].Type), r.Data[i].VarCharValue)
-			})
-			if rows.More {
-				return rows, list.err
-			}
-		}
-		if next = page.NextToken; next == nil {
-			return rows, list.err
-		}
-	}
-}
-
-var (
-	trinoMoment = regexp.MustCompile(`^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)(?: (UTC|[+-]\d\d:\d\d))?$`)
-	trinoBytes  = regexp.MustCompile(`^[0-9a-f]{2}( [0-9a-f]{2})*$`)
-)
-
-// trinoValue appends a value, which Athena writes as text, as JSON.
-func trinoValue(b []byte, kind string, v *string) ([]byte, error) {
-	if v == nil {
-		return append(b, "null"...), nil
-	}
-	switch kind {
-	case "tinyint", "smallint", "integer", "bigint", "float", "real", "double", "decimal":
-		return appendNumber(b, []byte(*v))
-	case "boolean":
-		if *v == "true" || *v == "false" {
-			return append(b, *v...), nil
-		}
-	case "json":
-		return appendJSON(b, []byte(*v))
-	case "varbinary":
-		if raw, err := hex.DecodeString(strings.ReplaceAll(*v, " ", "")); err == nil && trinoBytes.MatchString(*v) {
-			return appendBytes(b, raw), nil
-		}
-	case "timestamp", "timestamp with time zone":
-		if m := trinoMoment.FindStringSubmatch(*v); m != nil {
-			return appendText(b, m[1]+"T"+m[2]+strings.Replace(m[3], "UTC", "Z", 1))
-		}
-	}
-	return appendText(b, *v)
 }
 
 // Tables describes the database as the catalog knows it, which costs nothing.

@@ -110,6 +110,9 @@ func (db *bigQuery) send(ctx context.Context, method, path string, body any, mos
 
 func (db *bigQuery) Query(ctx context.Context, source string, params []any, limits Limits) (rows Rows, err error) {
 	st, err := bqDialect.readable(source, params, "select", "with")
+	if err == nil {
+		err = bqJudge(st)
+	}
 	if err != nil {
 		return rows, err
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/tool/effect"
 )
@@ -124,6 +126,16 @@ func execBound() []price.Reading {
 
 // execRead is how many bytes an execution may read: answers without rows.
 const execRead = 2 * handshake
+
+// unwritable is err, and where it is that of a server that takes no changes just now, as
+// one that was the first and has become a replica, it says so and may be tried again.
+func unwritable(err error) error {
+	var pg *pgconn.PgError
+	if code := codeOf(err); code != 1290 && code != 1836 && (!errors.As(err, &pg) || pg.Code != "25006") {
+		return err
+	}
+	return &effect.Error{Outcome: effect.NotDone, Retry: true, Cause: err, Message: "the database server takes no changes now: it is a replica, or switched to reading only"}
+}
 
 // lost is the error of a connection that broke when the transaction's end had been
 // asked for and before its answer came.

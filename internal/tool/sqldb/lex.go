@@ -19,6 +19,7 @@ type dialect struct {
 	nested    bool // comments are nested
 	triple    bool // '''…''' is a text, and so is """…"""; escapes are in `…` too
 	sigils    bool // @ and # may stand in a name
+	ascii     bool // other letters stand in quotes: the database takes some of them for blanks
 	// param is the nth parameter, from 1, as the database wants it; nil is ?.
 	param func(n int) string
 }
@@ -51,6 +52,9 @@ func (t token) is(any ...string) bool {
 	}
 	return false
 }
+
+// names reports whether the token is a name, or a keyword.
+func (t token) names() bool { return t.kind == word || t.kind == quoted }
 
 // statement is a text taken apart: what is sent, and its tokens.
 type statement struct {
@@ -162,9 +166,12 @@ func (l *lexer) next() error {
 		return l.dollar()
 	case c == '?':
 		return l.question()
-	case c >= '0' && c <= '9' || c == '.' && l.peek(1) >= '0' && l.peek(1) <= '9':
-		l.number()
-		return nil
+	case digit(c) || c == '.' && digit(l.peek(1)):
+		return l.number()
+	case c < ' ' || c == 0x7f: // MySQL lets one begin a comment
+		return refuse("the statement has a control character outside of its texts: leave it out")
+	case c >= 0x80 && l.ascii:
+		return refuse("the statement has the character %q outside of its texts: write a name that has it in quotes or brackets", []rune(l.s[l.at:])[0])
 	case l.begins(c):
 		return l.word()
 	}
@@ -173,7 +180,7 @@ func (l *lexer) next() error {
 }
 
 func (l *lexer) begins(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= 0x80 || l.sigils && (c == '@' || c == '#')
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= 0x80 && !l.ascii || l.sigils && (c == '@' || c == '#')
 }
 
 func (l *lexer) goesOn(c byte) bool { return l.begins(c) || c >= '0' && c <= '9' || c == '$' }
@@ -183,7 +190,7 @@ func (l *lexer) word() error {
 	for l.goesOn(l.peek(n)) {
 		n++
 	}
-	w := strings.ToLower(l.keep(n))
+	w := lower(l.keep(n))
 	if l.dollars && w == "e" && l.peek(0) == '\'' {
 		err := l.literal('\'', text, true)
 		l.escaped = len(l.tokens)
@@ -196,117 +203,56 @@ func (l *lexer) word() error {
 	return nil
 }
 
-// number takes digits with their letters, dots and exponent's sign: what it is worth
-// is the database's affair.
-func (l *lexer) number() {
-	n := 1
-	for {
-		c := l.peek(n)
-		sign := (c == '+' || c == '-') && (l.peek(n-1)|0x20) == 'e' && !strings.HasPrefix(strings.ToLower(l.s[l.at:]), "0x")
-		if c == '.' || c >= '0' && c <= '9' || l.begins(c) && c < 0x80 && c != '@' && c != '#' || sign {
-			n++
-			continue
+// lower is a word in small letters. Databases fold those of ASCII only.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
 		}
-		break
+		return r
+	}, s)
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+func hexDigit(c byte) bool { return digit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
+
+// number takes a number. A word right behind one is refused, since databases differ in
+// where the number ends, and what is hidden in it here may be a keyword there. BigQuery
+// has names that look so, and says itself what a statement is.
+func (l *lexer) number() error {
+	n := 0
+	many := func(is func(byte) bool) {
+		for is(l.peek(n)) || l.dollars && l.peek(n) == '_' && is(l.peek(n+1)) {
+			n++
+		}
+	}
+	if l.peek(0) == '0' && strings.IndexByte("xbo", l.peek(1)|0x20) >= 0 {
+		n = 2
+		many(hexDigit)
+	} else {
+		many(digit)
+		if l.peek(n) == '.' {
+			n++
+			many(digit)
+		}
+		exponent := 1
+		if c := l.peek(n + 1); c == '+' || c == '-' {
+			exponent = 2
+		}
+		if l.peek(n)|0x20 == 'e' && digit(l.peek(n+exponent)) {
+			n += exponent
+			many(digit)
+		}
+	}
+	if l.triple {
+		many(func(c byte) bool { return digit(c) || c < 0x80 && l.begins(c) })
+	}
+	if l.begins(l.peek(n)) {
+		return refuse("a number runs into a word at %.20q: put a blank between them, or the name in quotes", l.s[l.at:])
 	}
 	l.add(text, l.keep(n))
-}
-
-// literal reads a text or name up to its closing quote; two of these are one of its own.
-func (l *lexer) literal(end byte, kind tokenKind, escapes bool) error {
-	var b strings.Builder
-	for n := 1; ; n++ {
-		c := l.peek(n)
-		switch {
-		case l.at+n >= len(l.s):
-			return refuse("a text or name is not closed: its %c is missing", end)
-		case escapes && c == '\\':
-			n++
-		case c == end && l.peek(n+1) == end:
-			b.WriteByte(c)
-			n++
-		case c == end:
-			l.keep(n + 1)
-			l.add(kind, b.String())
-			return nil
-		default:
-			b.WriteByte(c)
-		}
-	}
-}
-
-// triples reads a text in three quotes, in which one or two of them are of its own.
-func (l *lexer) triples(end byte) error {
-	for n := 3; l.at+n < len(l.s); n++ {
-		switch {
-		case l.peek(n) == '\\':
-			n++
-		case l.peek(n) == end && l.peek(n+1) == end && l.peek(n+2) == end:
-			l.add(text, l.keep(n+3))
-			return nil
-		}
-	}
-	return refuse("a text is not closed: its %c%c%c is missing", end, end, end)
-}
-
-func (l *lexer) dollar() error {
-	if c := l.peek(1); c >= '0' && c <= '9' {
-		return refuse("write ? for each value, not $%c", c)
-	}
-	n := 1
-	for l.begins(l.peek(n)) || n > 1 && l.peek(n) >= '0' && l.peek(n) <= '9' {
-		n++
-	}
-	if l.peek(n) != '$' {
-		l.add(sign, l.keep(1))
-		return nil
-	}
-	tag := l.s[l.at : l.at+n+1]
-	end := strings.Index(l.s[l.at+len(tag):], tag)
-	if end < 0 {
-		return refuse("a text is not closed: its %s is missing", tag)
-	}
-	l.add(text, l.keep(end+2*len(tag)))
 	return nil
-}
-
-// question is a parameter; where the database has operators of that sign, two of
-// them are the sign itself.
-func (l *lexer) question() error {
-	if l.dollars && l.peek(1) == '?' {
-		l.at++
-		l.add(sign, l.keep(1))
-		return nil
-	}
-	l.params++
-	l.at++
-	p := "?"
-	if l.dialect.param != nil {
-		p = l.dialect.param(l.params)
-	}
-	l.out.WriteString(p)
-	l.add(param, "?")
-	return nil
-}
-
-func (l *lexer) comment() error {
-	depth := 0
-	for n := 0; l.at+n < len(l.s); n++ {
-		switch {
-		case l.peek(n) == '/' && l.peek(n+1) == '*' && (depth == 0 || l.nested):
-			depth++
-			n++
-		case l.peek(n) == '*' && l.peek(n+1) == '/':
-			depth--
-			n++
-		}
-		if depth == 0 {
-			l.at += n + 1
-			l.out.WriteByte(' ')
-			return nil
-		}
-	}
-	return refuse("a comment is not closed: its */ is missing")
 }
 
 // called are the names after which a ( stands: functions, and keywords that look
@@ -314,7 +260,18 @@ func (l *lexer) comment() error {
 func (s *statement) called() []string {
 	var names []string
 	for i, t := range s.tokens[:len(s.tokens)-1] {
-		if (t.kind == word || t.kind == quoted) && s.tokens[i+1].is("(") {
+		if t.names() && s.tokens[i+1].is("(") {
+			names = append(names, t.text)
+		}
+	}
+	return names
+}
+
+// dotted are the other names that stand behind a full stop.
+func (s *statement) dotted() []string {
+	var names []string
+	for i, t := range s.tokens {
+		if i > 0 && t.names() && s.tokens[i-1].is(".") && (i+1 == len(s.tokens) || !s.tokens[i+1].is("(")) {
 			names = append(names, t.text)
 		}
 	}

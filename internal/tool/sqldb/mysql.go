@@ -25,7 +25,7 @@ import (
 // mySQL is MySQL and MariaDB, and what speaks their protocol.
 type mySQL struct{ config *mysql.Config }
 
-var myDialect = &dialect{name: "MySQL", backslash: true, texts: true, backtick: true, hash: true, dashBlank: true}
+var myDialect = &dialect{name: "MySQL", backslash: true, texts: true, backtick: true, hash: true, dashBlank: true, ascii: true}
 
 func openMySQL(u *resource.URL) (DB, error) {
 	s, err := serverOf(u, "3306")
@@ -132,6 +132,10 @@ func (m *mySQL) judge(st *statement, write bool) error {
 		return err
 	}
 	for _, name := range st.called() {
+		if strings.ContainsFunc(name, func(r rune) bool { return r > 0x7e }) {
+			// Servers compare such names as people do, without accents.
+			return refuse("the function %s is not called: its name has other letters than a to z", name)
+		}
 		if myFunctions[strings.ToLower(name)] {
 			return refuse("the function %s is not allowed: it does more than to compute", name)
 		}
@@ -139,6 +143,8 @@ func (m *mySQL) judge(st *statement, write bool) error {
 	for i, t := range st.tokens[:len(st.tokens)-1] {
 		next := st.tokens[i+1]
 		switch {
+		case !write && t.is("for") && next.is("update", "share"):
+			return refuse("a query locks nothing: leave FOR %s out", strings.ToUpper(next.text))
 		case t.is("next", "previous") && next.is("value"):
 			return refuse("the values of sequences are not for statements")
 		case t.is(":") && next.is("="):
@@ -246,10 +252,8 @@ func plainValue(b []byte, v any) ([]byte, error) {
 	return b, fmt.Errorf("a value of the type %T", v)
 }
 
-// known reads MySQL's numbers: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+// myKnown reads MySQL's numbers: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 // and MariaDB's from 1900 on: https://mariadb.com/kb/en/mariadb-error-code-reference/
-func (m *mySQL) known(err error) *effect.Error { return myKnown(err) }
-
 func myKnown(err error) *effect.Error {
 	var e *mysql.MySQLError
 	if !errors.As(err, &e) {

@@ -16,6 +16,7 @@ var myWrites = &writes{
 	look:    "SELECT command, at, `rows` FROM %s WHERE command = ''",
 	taken:   []int{1062},
 	missing: []int{1146, 1054, 1049},
+	undone:  []int{1205, 1213, 1290, 1836, 3101},
 	plain: `SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND engine <> 'InnoDB'
 		UNION SELECT table_name FROM information_schema.tables WHERE table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')
 		AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' LIMIT 10000`,

@@ -22,20 +22,22 @@ func (p *postgres) meaning(ctx context.Context, doing string, err error) error {
 	case ctx.Err() != nil:
 		return effect.Ended(ctx, effect.NotDone, doing)
 	}
-	if e := p.known(err); e != nil {
+	if e := told(err); e != nil {
 		return e
 	}
 	return p.brokeDuring(doing, err)
 }
 
-// known is the meaning of an error that a server of PostgreSQL or MySQL told; nil
-// where it told none.
-func (s *server) known(err error) *effect.Error {
+// told is the meaning of an error that a server of any kind told; nil where it told none.
+func told(err error) *effect.Error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return pgKnown(pg)
 	}
-	return myKnown(err)
+	if e := myKnown(err); e != nil {
+		return e
+	}
+	return msKnown(err)
 }
 
 // pgKnown reads PostgreSQL's codes: https://www.postgresql.org/docs/current/errcodes-appendix.html

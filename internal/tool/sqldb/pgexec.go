@@ -36,7 +36,7 @@ func (p *pgWriter) Exec(ctx context.Context, in []Statement, command string) (do
 			if t.committing && err != nil && !errors.As(err, new(*effect.Error)) {
 				return lost(ctx, err)
 			}
-			return p.meaning(ctx, doing, err)
+			return unwritable(p.meaning(ctx, doing, err))
 		})
 	})
 	return done, err
@@ -120,6 +120,9 @@ func (t *pgTx) run(ctx context.Context, st *statement, params []any) (int64, err
 	if err := pgHarmless(ctx, t.c, st, pgWrite); err != nil {
 		return 0, err
 	}
+	if err := pgChanges(ctx, t.c, st); err != nil {
+		return 0, err
+	}
 	values, types := pgParams(params)
 	tag, err := t.c.ExecParams(ctx, st.text, values, types, nil, nil).Close()
 	return tag.RowsAffected(), t.p.meaning(ctx, "the execution", err)
@@ -134,12 +137,16 @@ func (t *pgTx) keep(ctx context.Context, command, rows string) error {
 }
 
 // commit sends COMMIT. An error that the server tells is a transaction that failed,
-// as by a deferred constraint; unless it is about the connection.
+// as by a deferred constraint; unless it is about the connection, as that of something
+// between, or says itself that nobody knows.
 func (t *pgTx) commit(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return effect.Ended(ctx, effect.NotDone, "the execution")
+	}
 	t.committing = true
 	results, err := t.c.Exec(ctx, "COMMIT").ReadAll()
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" {
+	if errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" && pg.Code != "40003" && !strings.HasPrefix(pg.Code, "08") && !strings.HasPrefix(pg.Code, "57P") {
 		return pgKnown(pg)
 	}
 	if err == nil && (len(results) != 1 || results[0].CommandTag.String() != "COMMIT") {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -87,7 +86,7 @@ func (p *postgres) use(ctx context.Context, most int64, doing string, do func(*p
 	defer func() { p.pool.give(l) }()
 	l.traffic.hold(ctx, most)
 	defer func() { l.traffic.release() }() // of the connection that it has then
-	if l.conn != nil && time.Since(l.used) > time.Second && l.conn.CheckConn() != nil {
+	if l.conn != nil && time.Since(l.used) > time.Second && l.conn.Ping(ctx) != nil {
 		p.drop(l)
 		l.traffic.hold(ctx, most)
 	}
@@ -204,45 +203,6 @@ func pgBegin(ctx context.Context, c *pgconn.PgConn, begin string) error {
 	}
 	_, err := c.Exec(ctx, fmt.Sprintf("%s; SET LOCAL statement_timeout = %d", begin, max(1, left.Milliseconds()))).ReadAll()
 	return err
-}
-
-// Functions can do anything, whatever the transaction, and PostgreSQL's own can end
-// other sessions, read and write the server's files and open connections. Those are
-// volatile, as is what a user defines without saying more. A function that is stable
-// or immutable cannot write: that PostgreSQL enforces. So only these are called, and
-// the volatile ones here, which change nothing.
-const (
-	pgRead  = "random,random_normal,clock_timestamp,timeofday,gen_random_uuid,uuidv4,uuidv7,uuid_generate_v4,pg_sleep,pg_size_bytes,pg_relation_size,pg_table_size,pg_indexes_size,pg_total_relation_size,pg_database_size,pg_tablespace_size,pg_column_size"
-	pgWrite = pgRead + ",nextval,currval,lastval"
-)
-
-// No function has such a name, unless it stands in quotes.
-var pgNoFunctions = set("in values over and or not as on filter using where exists any all some select from by union except intersect then else when having limit offset coalesce nullif greatest least row array case cast with into set returning group order distinct lateral extract")
-
-// pgHarmless refuses a statement that calls a function which may do something.
-func pgHarmless(ctx context.Context, c *pgconn.PgConn, st *statement, allowed string) error {
-	var names strings.Builder
-	for _, name := range st.called() {
-		if !pgNoFunctions[name] {
-			if names.Len() > 0 {
-				names.WriteByte(',')
-			}
-			names.WriteString(`"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`)
-		}
-	}
-	if names.Len() == 0 {
-		return nil
-	}
-	const which = `SELECT proname FROM pg_catalog.pg_proc WHERE proname = ANY($1::pg_catalog.name[]) AND provolatile = 'v'
-		AND NOT proname = ANY($2::pg_catalog.name[]) ORDER BY 1 LIMIT 1`
-	r := c.ExecParams(ctx, which, [][]byte{[]byte("{" + names.String() + "}"), []byte("{" + allowed + "}")}, nil, nil, nil).Read()
-	switch {
-	case r.Err != nil:
-		return r.Err
-	case len(r.Rows) > 0:
-		return refuse("the function %s may change something: only functions that the database knows as STABLE or IMMUTABLE are called", r.Rows[0][0])
-	}
-	return nil
 }
 
 const pgColumns = `SELECT CASE WHEN c.table_schema = current_schema() THEN c.table_name ELSE c.table_schema || '.' || c.table_name END, c.column_name, c.data_type

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/skein-run/skein/internal/price"
@@ -112,12 +114,27 @@ func (s *server) unreachable(ctx context.Context, doing string, err error) error
 	if ctx.Err() != nil {
 		return effect.Ended(ctx, effect.NotDone, doing)
 	}
-	if e := s.known(err); e != nil {
+	if e := told(err); e != nil {
 		e.Outcome = effect.NotDone
 		return e
 	}
 	return &effect.Error{Outcome: effect.NotDone, Retry: true, Cause: err,
-		Message: fmt.Sprintf("the database server %s cannot be reached", defaulted(s.host, "on this machine"))}
+		Message: fmt.Sprintf("the database server %s cannot be reached%s", defaulted(s.host, "on this machine"), whyNot(err))}
+}
+
+// whyNot is what can be said of why no connection was made, for messages.
+func whyNot(err error) string {
+	var host *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &host) && host.IsNotFound:
+		return ": there is no host of that name"
+	case errors.As(err, &certificate):
+		return ": its certificate is not trusted: " + certificate.Err.Error() + " (sslrootcert names the certificates that are)"
+	case errors.Is(err, mysql.ErrNoTLS), strings.Contains(err.Error(), "server refused TLS connection"):
+		return ": it offers no TLS: set that up there, or write sslmode=disable where a password may go unprotected"
+	}
+	return ""
 }
 
 // brokeDuring is the error of a connection that ended before a statement did.

@@ -162,7 +162,79 @@ func TestRequestKeysAreThoseOfAnExecution(t *testing.T) {
 			t.Errorf("another %s has the same key", name)
 		}
 	}
-	if a != requestKey(in("r/1/0", 1), "q") || len(a) != 64 || requestKey(t.Context(), "q") == requestKey(t.Context(), "q") {
+	check, another := requestKey(t.Context(), "q"), requestKey(t.Context(), "q")
+	if a != requestKey(in("r/1/0", 1), "q") || len(a) != 64 || check == another {
 		t.Error("the same execution has another key, or two checks the same")
 	}
+}
+
+// A server that takes a connection and says nothing holds nobody longer than his time.
+func TestASilentServerHoldsNobody(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, scheme := range []string{"postgres", "mysql", "sqlserver"} {
+		db, _, _, err := resource.Open("sql", scheme+"://u:p@"+l.Addr().String()+"/x", resource.With{Write: true}, Drivers())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, do := range map[string]func(context.Context) error{
+			"query": func(ctx context.Context) error { _, err := db.Query(ctx, "SELECT 1", nil, Limits{1, 100}); return err },
+			"exec": func(ctx context.Context) error {
+				_, err := db.(Executor).Exec(ctx, []Statement{{Text: "DELETE FROM x"}}, "c")
+				return err
+			},
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			start := time.Now()
+			err := do(ctx)
+			var e *effect.Error
+			if took := time.Since(start); !errors.As(err, &e) || e.Outcome != effect.NotDone || took > 3*time.Second {
+				t.Errorf("%s: %s: after %v: %v", scheme, name, took, err)
+			}
+			cancel()
+		}
+		start := time.Now()
+		if err := db.Close(); err != nil || time.Since(start) > 3*time.Second {
+			t.Errorf("%s: its end took %v: %v", scheme, time.Since(start), err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever may not be connected to without protection is told what is missing.
+func TestAServerWithoutTLSIsSaidToHaveNone(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 8)) // the request for TLS
+			_, _ = conn.Write([]byte("N"))
+			_, _ = conn.Read(make([]byte, 8)) // until it hangs up
+			_ = conn.Close()
+		}
+	}()
+	db, _, _, err := resource.Open("sql", "postgres://u:p@"+l.Addr().String()+"/x?sslmode=require", resource.With{}, Drivers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e *effect.Error
+	if err := db.Check(t.Context()); !errors.As(err, &e) || e.Outcome != effect.NotDone || !strings.Contains(e.Message, "offers no TLS") {
+		t.Errorf("it says %v", err)
+	}
+	if err := errors.Join(db.Close(), l.Close()); err != nil {
+		t.Error(err)
+	}
+	<-done
 }

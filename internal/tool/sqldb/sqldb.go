@@ -1,9 +1,15 @@
-// Package sqldb asks SQL databases questions. A [DB] is one database with its
-// driver; [Drivers] is the table of those.
+// Package sqldb asks SQL databases questions, and changes their data. A [DB] is one
+// database with its driver; an [Executor] is one that is written to; [Drivers] is the
+// table of them.
 //
-// The text of a query comes from a model, so it is never trusted: a driver opens
-// the database read-only, by what the database itself enforces, runs one
-// statement at a time, and stops it at its limits. Values are parameters.
+// The text of a query comes from a model, so it is never trusted: a driver reads
+// only, by what the database itself enforces, runs one statement at a time, and stops
+// it at its limits, also at the server. Values are parameters, written as ? everywhere.
+// What is changed is changed in one transaction with a row of the effects table, which
+// keeps the command's id.
+//
+// Servers that are spoken to over a connection count what goes over it; services that
+// are asked over HTTP and bill by what a query reads count what they say.
 package sqldb
 
 import (

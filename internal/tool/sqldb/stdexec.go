@@ -25,6 +25,7 @@ type writes struct {
 	claim, keep, earlier, look string
 	taken                      []int  // its numbers for a key that is there already
 	missing                    []int  // for a table or column that is not there
+	undone                     []int  // for a commit that took the transaction back
 	plain                      string // a query for tables without transactions; "" where there are none
 	basis                      string
 }
@@ -71,7 +72,7 @@ func (s *stdWriter) Exec(ctx context.Context, in []Statement, command string) (d
 		if t.committing && err != nil && !errors.As(err, new(*effect.Error)) {
 			return lost(ctx, err)
 		}
-		return s.meaning(ctx, doing, err)
+		return unwritable(s.meaning(ctx, doing, err))
 	})
 	return done, err
 }
@@ -182,15 +183,17 @@ func (t *stdTx) keep(ctx context.Context, command, rows string) error {
 	return nil
 }
 
-// commit commits, and where the server says that it could not, nothing was done.
+// commit commits. Where the server says that it took the transaction back, nothing was
+// done. What else it says may come from something between, which has lost its answer, or
+// be about what follows the commit.
 func (t *stdTx) commit(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return effect.Ended(ctx, effect.NotDone, "the execution")
 	}
 	t.committing = true
 	err := t.tx.Commit()
-	if e := t.s.flavor.known(err); e != nil {
-		return e
+	if slices.Contains(t.s.w.undone, codeOf(err)) {
+		return told(err)
 	}
 	return err
 }

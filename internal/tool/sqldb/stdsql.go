@@ -39,7 +39,6 @@ type flavor interface {
 	value(b []byte, v any, typeName string) ([]byte, error)
 	columns() string // a query for tables, columns and types
 	basis() string
-	known(err error) *effect.Error
 }
 
 // stdLine is one connection: a database/sql pool of its own, so that all that goes
@@ -191,14 +190,11 @@ func (s *stdSQL) meaning(ctx context.Context, doing string, err error) error {
 	case ctx.Err() != nil:
 		return effect.Ended(ctx, effect.NotDone, doing)
 	}
-	if e := s.flavor.known(err); e != nil {
+	if e := told(err); e != nil {
 		return e
 	}
 	return s.brokeDuring(doing, err)
 }
-
-// known is of both embedded parts; a flavor's own is the right one.
-func (s *stdSQL) known(err error) *effect.Error { return s.flavor.known(err) }
 
 // Tables describes what the user may see of the database.
 func (s *stdSQL) Tables(ctx context.Context) ([]Table, error) {

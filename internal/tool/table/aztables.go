@@ -75,7 +75,11 @@ func openAzTables(u *resource.URL) (Table, error) {
 // account where AZURE_STORAGE_KEY has one. See
 // https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
 func (t *azTable) credential(u *resource.URL) (func(*policy.Request) error, error) {
-	if text := os.Getenv("AZURE_STORAGE_KEY"); text != "" && ownAccount(u) {
+	text := os.Getenv("AZURE_STORAGE_KEY")
+	if owner := os.Getenv("AZURE_STORAGE_ACCOUNT"); owner != "" && owner != t.account { // it is another account's
+		text = ""
+	}
+	if text != "" && ownAccount(u) {
 		key, err := readAccountKey("AZURE_STORAGE_KEY", text)
 		if err != nil {
 			return nil, err

@@ -26,6 +26,9 @@ func (t *azTable) Delete(ctx context.Context, key Key, version, command string) 
 }
 
 func (t *azTable) write(ctx context.Context, w writing) (end writeEnd, etag string, err error) {
+	if err := checkTag(w.version); err != nil {
+		return 0, "", err
+	}
 	partition, row, path, err := t.place(w.key)
 	if err != nil {
 		return 0, "", err
@@ -57,6 +60,8 @@ func (t *azTable) write(ctx context.Context, w writing) (end writeEnd, etag stri
 	}
 	r.receive = func(a answer) error {
 		switch {
+		case a.ok() && (w.item != nil && a.header.Get("Etag") == "" || w.item == nil && a.status != http.StatusNoContent):
+			return foreign(a)
 		case a.ok():
 			end, etag = writeDone, a.header.Get("Etag")
 		case a.status == http.StatusNotFound:

@@ -25,7 +25,8 @@ var azureAccount = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,42}[a-z0-9]$`)
 // last thing before it is sent.
 func azureREST(u *resource.URL, service string, said func(answer) fault, authorize func(*policy.Request) error) (*rest, error) {
 	base := effect.NewBase()
-	options := u.Session.AzureClient(counting(base))
+	options := u.Session.AzureClient(nil)
+	options.Transport = unled(counting(base))
 	pipeline := runtime.NewPipeline("skein", "v0", runtime.PipelineOptions{PerRetry: []policy.Policy{authorizing(authorize)}}, &options)
 	return &rest{base: base, service: service, said: said, send: func(r *http.Request) (*http.Response, error) {
 		req, err := runtime.NewRequestFromRequest(r)
@@ -35,6 +36,24 @@ func azureREST(u *resource.URL, service string, said func(answer) fault, authori
 		runtime.SkipBodyDownload(req) // it is read within bounds
 		return pipeline.Do(req)
 	}}, nil
+}
+
+// unled is a client that follows no redirect, not even to the same place: what was to be
+// written would be asked for, and found.
+func unled(t http.RoundTripper) *http.Client {
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// versionForm is what entity tags are made of, and leaves out what means "any" or stands
+// between two of them.
+var versionForm = regexp.MustCompile(`^(W/)?"?[A-Za-z0-9_+/=:.%~'-]{1,1000}"?$`)
+
+// checkTag refuses what is no entity tag; "" is none given.
+func checkTag(version string) error {
+	if version == "" || versionForm.MatchString(version) {
+		return nil
+	}
+	return refuse("%q is no version of an item: give it as it was shown", cut(version, 80))
 }
 
 type authorizing func(*policy.Request) error

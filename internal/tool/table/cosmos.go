@@ -233,7 +233,7 @@ func (t *cosmosTable) read(ctx context.Context, key Key, doing string) (item Ite
 // says so in a substatus.
 func cosmosGone(a answer) bool {
 	sub := a.header.Get("x-ms-substatus")
-	return a.status == http.StatusNotFound && (sub == "" || sub == "0")
+	return a.status == http.StatusNotFound && cosmosSaid(a).code == "NotFound" && (sub == "" || sub == "0")
 }
 
 // Check reads a document that is not there.

@@ -29,6 +29,9 @@ func (t *cosmosTable) Delete(ctx context.Context, key Key, version, command stri
 }
 
 func (t *cosmosTable) write(ctx context.Context, w writing) (end writeEnd, etag string, err error) {
+	if err := checkTag(w.version); err != nil {
+		return 0, "", err
+	}
 	partition, id, err := t.place(w.key)
 	if err != nil {
 		return 0, "", err
@@ -55,13 +58,15 @@ func (t *cosmosTable) write(ctx context.Context, w writing) (end writeEnd, etag 
 	}
 	r.expect = func(a answer) bool {
 		if w.version == "" {
-			return a.status == http.StatusConflict
+			return a.status == http.StatusConflict && !strings.Contains(cosmosSaid(a).message, "Unique index constraint")
 		}
 		return a.status == http.StatusPreconditionFailed || cosmosGone(a)
 	}
 	r.receive = func(a answer) error {
 		t.session.keep(a.header)
 		switch {
+		case a.ok() && (w.item != nil && a.header.Get("Etag") == "" || w.item == nil && a.status != http.StatusNoContent):
+			return foreign(a)
 		case a.ok():
 			end, etag = writeDone, a.header.Get("Etag")
 		case a.status == http.StatusNotFound:
@@ -93,6 +98,9 @@ func cosmosSaid(a answer) fault {
 	if ms, err := strconv.ParseInt(a.header.Get("x-ms-retry-after-ms"), 10, 64); err == nil && ms > 0 && ms < 3_600_000 {
 		f.after = time.Duration(ms) * time.Millisecond
 	}
+	// 404 that is in no form of the service's is another's, which knows nothing of items.
+	f.unread = a.status == http.StatusNotFound && f.code == ""
+	f.idle = a.status == 449 // two writes at the same moment: this one was not done
 	switch a.header.Get("x-ms-substatus") {
 	case "1002": // a replica that is behind the session
 		f.idle = a.status == http.StatusNotFound

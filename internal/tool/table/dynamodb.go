@@ -30,6 +30,7 @@ import (
 type dynamoTable struct {
 	names   Names
 	table   string
+	region  string
 	indexes int64 // that each write goes to as well
 	client  *dynamodb.Client
 	base    *http.Transport
@@ -68,14 +69,11 @@ func openDynamo(u *resource.URL) (Table, error) {
 		return nil, err
 	}
 	u.Service = "aws/dynamodb/" + cfg.Region
-	t := &dynamoTable{names: n, table: u.Host, indexes: indexes, base: effect.NewBase()}
+	t := &dynamoTable{names: n, table: u.Host, region: cfg.Region, indexes: indexes, base: effect.NewBase()}
 	t.client = dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		o.Retryer = aws.NopRetryer{}
 		o.Logger = logging.Nop{} // what goes wrong is in the error
-		o.HTTPClient = &http.Client{
-			Transport:     counting(dynamoAnswers{t.base}),
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
+		o.HTTPClient = unled(counting(dynamoAnswers{t.base}))
 		if e := u.Options["endpoint"]; e != "" {
 			o.BaseEndpoint = aws.String(strings.TrimRight(e, "/"))
 		}
@@ -98,7 +96,18 @@ func dynamoGrants(u *resource.URL) ([]cloud.Grant, error) {
 	if u.Change {
 		actions = append(actions, "dynamodb:DeleteItem")
 	}
-	return []cloud.Grant{{Cloud: cloud.AWS, Actions: actions, Resource: "arn:aws:dynamodb:" + region + ":*:table/" + u.Host}}, nil
+	return []cloud.Grant{{Cloud: cloud.AWS, Actions: actions, Resource: "arn:" + partition(region) + ":dynamodb:" + region + ":*:table/" + u.Host}}, nil
+}
+
+// partition is the part of AWS that a region is in, as it stands in an ARN.
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
 }
 
 func (t *dynamoTable) Names() Names { return t.names }
@@ -155,6 +164,11 @@ func (t *dynamoTable) item(from map[string]types.AttributeValue) (Item, Key, err
 // dynamoPageUnits is the most that a page of a query or scan reads: 1 MB of items.
 const dynamoPageUnits = 1 << 20 / ReadUnit
 
+// mostOfPage is the most that a page of so many items consumes.
+func mostOfPage(items int) int64 {
+	return min(dynamoPageUnits, int64(items)*units(MostItem, ReadUnit))
+}
+
 // mostWrite is the most that a write consumes: by the larger of the item that comes and
 // the one that is there, which can have been of any size; and in each index as much
 // twice, for the entry that goes and the one that comes.
@@ -165,10 +179,8 @@ func (t *dynamoTable) Bound(op Op, size Size) []price.Reading {
 	case OpGet:
 		return atMost(effect.Tries, price.MeterReads, price.MeterReadUnits, units(MostItem, ReadUnit), 2<<10, dynamoMostAnswer)
 	case OpQuery:
-		// All pages but the last have less than MostListed bytes, that one a page's worth.
-		b := atMost(mostPages*effect.Tries, price.MeterReads, price.MeterReadUnits, 0, 8<<10, mostAnswer)
-		most := min(mostPages*dynamoPageUnits, int64(size.Items)*units(MostItem, ReadUnit))
-		return append(b, price.Reading{Meter: price.MeterReadUnits, Quantity: effect.Tries * most, Source: price.Reported})
+		return append(atMost(mostPages*effect.Tries, price.MeterReads, "", 0, 8<<10, mostAnswer),
+			price.Reading{Meter: price.MeterReadUnits, Quantity: mostPages * effect.Tries * mostOfPage(size.Items), Source: price.Reported})
 	}
 	// A write, and a read where it brings nothing of what stood in its way.
 	return append(atMost(effect.Tries, price.MeterWrites, price.MeterWriteUnits, t.mostWrite(), 8*int64(size.Bytes)+8<<10, dynamoMostAnswer),

@@ -79,9 +79,11 @@ func (a asking) failed(ctx context.Context, counts effect.Counts, sent bool, sta
 		Message: fmt.Sprintf("%s in the table %s: DynamoDB says %s", a.doing, a.t.table, fault{code: code, message: api.ErrorMessage()}.words(status))}
 	switch code {
 	case "ResourceNotFoundException":
-		e.Message = fmt.Sprintf("%s: there is no table %s in the region", a.doing, a.t.table)
-	case "AccessDeniedException", "UnrecognizedClientException", "IncompleteSignatureException", "InvalidSignatureException",
-		"MissingAuthenticationTokenException", "ExpiredTokenException", "AccessDenied":
+		e.Message = fmt.Sprintf("%s: there is no table %s in %s, in the account that the credentials are of: a table elsewhere is written dynamodb://%s?region=REGION&…", a.doing, a.t.table, a.t.region, a.t.table)
+	case "UnrecognizedClientException", "IncompleteSignatureException", "InvalidSignatureException", "MissingAuthenticationTokenException",
+		"ExpiredTokenException", "ExpiredToken":
+		e.Message = fmt.Sprintf("%s: AWS does not take the credentials: %s", a.doing, fault{code: code, message: api.ErrorMessage()}.words(status))
+	case "AccessDeniedException", "AccessDenied":
 		e.Message = fmt.Sprintf("%s: DynamoDB denies access (%s): the identity that Skein has needs %s on the table %s", a.doing, code, a.needs, a.t.table)
 	case "TransactionConflictException", "ReplicatedWriteConflictException":
 		e.Outcome, e.Retry = effect.NotDone, true
@@ -108,8 +110,9 @@ func (d dynamoAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if resp.StatusCode == http.StatusBadRequest {
-		// A refused condition brings an item along, which need not be read here.
-		head, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		// A refused condition brings an item along, which need not be read here; throttling
+		// brings its reasons, one for the table and each index, with their long names.
+		head, err := io.ReadAll(io.LimitReader(resp.Body, 32<<10))
 		if err == nil && throttled(head) {
 			resp.StatusCode = http.StatusTooManyRequests
 		}

@@ -14,13 +14,14 @@ import (
 func (t *dynamoTable) Query(ctx context.Context, q Query, limit int) ([]Item, bool, error) {
 	page := t.scan
 	a := asking{t: t, class: agent.Read, doing: "query the items", needs: "dynamodb:Scan",
-		request: price.MeterReads, units: price.MeterReadUnits, most: dynamoPageUnits}
+		request: price.MeterReads, units: price.MeterReadUnits}
 	if q.Partition != "" {
 		page, a.needs = t.query(q), "dynamodb:Query"
 	}
 	var got listed
 	var start map[string]types.AttributeValue
 	for n := 0; n < mostPages && got.wants(limit+1); n++ {
+		a.most = mostOfPage(limit + 1 - len(got.items))
 		var rows []map[string]types.AttributeValue
 		var next map[string]types.AttributeValue
 		err := a.do(ctx, func(ctx context.Context) (c *types.ConsumedCapacity, units int64, err error) {

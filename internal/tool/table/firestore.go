@@ -73,7 +73,7 @@ func openFirestore(u *resource.URL) (Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.rest = &rest{send: client.Do, base: base, service: "Firestore", said: firestoreSaid}
+	t.rest = &rest{send: unled(client.Transport).Do, base: base, service: "Firestore", said: firestoreSaid}
 	return t, nil
 }
 
@@ -137,7 +137,10 @@ func (t *firestoreTable) read(ctx context.Context, key Key, doing string) (item 
 	if err != nil {
 		return Item{}, "", err
 	}
-	r.expect = func(a answer) bool { return a.status == http.StatusNotFound && !noDatabase(firestoreSaid(a)) }
+	r.expect = func(a answer) bool {
+		said := firestoreSaid(a)
+		return a.status == http.StatusNotFound && said.code == "NOT_FOUND" && !noDatabase(said)
+	}
 	r.receive = func(a answer) (err error) {
 		item, command = Item{}, ""
 		if a.ok() {

@@ -99,6 +99,8 @@ func (t *postgresTable) failed(ctx context.Context, doing string, outcome effect
 	e := &effect.Error{Outcome: effect.Refused, Cause: err,
 		Message: fmt.Sprintf("%s: the database says %s (%s)", doing, cut(strings.Join(strings.Fields(pg.Message), " "), 200), pg.Code)}
 	switch class := pg.Code[:min(2, len(pg.Code))]; {
+	case pg.Code == "40003": // statement_completion_unknown, which CockroachDB says
+		e.Outcome, e.Retry = effect.Unknown, true
 	case pg.Code == "42501":
 		e.Message = fmt.Sprintf("%s: the database denies access: its user needs SELECT, and to write also INSERT, UPDATE and DELETE, on the table %s", doing, t.table)
 	case pg.Code == "42P01":

@@ -66,12 +66,12 @@ type countsKey struct{}
 
 // counting is the one place where requests are counted, below every retry.
 func counting(base http.RoundTripper) *effect.Transport {
-	return &effect.Transport{Base: base, Count: func(r *http.Request) effect.Counts {
+	return &effect.Transport{Base: noting{base}, Count: func(r *http.Request) effect.Counts {
 		c, _ := r.Context().Value(countsKey{}).(effect.Counts)
 		if r.ContentLength > 0 {
 			c.Request = append(slices.Clip(c.Request), price.Reading{Meter: price.MeterBytesSent, Quantity: r.ContentLength, Source: price.Counted})
 		}
-		c.Answer = price.MeterBytesRead
+		c.Answer, c.Most = price.MeterBytesRead, mostAnswer
 		return c
 	}}
 }
@@ -81,11 +81,23 @@ func withCounts(ctx context.Context, c effect.Counts) context.Context {
 	return context.WithValue(ctx, countsKey{}, c)
 }
 
-// traced notes whether a request of ctx got a connection: without one, no service has
-// seen it.
+type sentKey struct{}
+
+// traced notes whether a request of ctx to the service got a connection: without one, the
+// service has not seen it. Those for a token, which go elsewhere, are none of it.
 func traced(ctx context.Context) (context.Context, *atomic.Bool) {
 	var sent atomic.Bool
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }}), &sent
+	return context.WithValue(ctx, sentKey{}, &sent), &sent
+}
+
+// noting is the part of [traced] that stands where requests to the service pass.
+type noting struct{ http.RoundTripper }
+
+func (n noting) RoundTrip(r *http.Request) (*http.Response, error) {
+	if sent, ok := r.Context().Value(sentKey{}).(*atomic.Bool); ok {
+		r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }}))
+	}
+	return n.RoundTripper.RoundTrip(r)
 }
 
 func (c *rest) do(ctx context.Context, r request) error {
@@ -170,7 +182,13 @@ func unanswered(ctx context.Context, doing string, sent bool, err error) *effect
 	case sent:
 		return &effect.Error{Outcome: outcome, Retry: true, Message: doing + ": the service gave no answer", Cause: err}
 	}
-	return &effect.Error{Outcome: outcome, Retry: true, Message: doing + ": the service cannot be reached", Cause: err}
+	return effect.Unreachable(doing, err)
+}
+
+// foreign is that an answer looks like a success and is not the service's: a proxy's
+// page, perhaps.
+func foreign(a answer) error {
+	return fmt.Errorf("status %d without what the service says with it", a.status)
 }
 
 func unreadable(doing string, err error) *effect.Error {
@@ -183,9 +201,11 @@ func (c *rest) refused(r request, a answer, said fault) *effect.Error {
 	switch {
 	case said.idle, a.status == http.StatusTooManyRequests:
 		e.Outcome, e.Retry = effect.NotDone, true
-	case a.status >= 500, a.status == http.StatusRequestTimeout:
+	case a.status >= 500, a.status == http.StatusRequestTimeout, a.status == http.StatusGone: // the last is of a partition that moves
 		e.Outcome, e.Retry = effect.Unknown, true
-	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
+	case a.status == http.StatusUnauthorized || said.code == "AuthenticationFailed":
+		e.Message = fmt.Sprintf("%s: %s does not take the credentials (%d %s): renew them, and check that they are of this account", r.doing, c.service, a.status, said.code)
+	case a.status == http.StatusForbidden:
 		e.Message = fmt.Sprintf("%s: %s denies access (%d %s): the identity that Skein has needs %s", r.doing, c.service, a.status, said.code, r.needs)
 	case a.status < 400: // an answer that this API does not have
 		e.Outcome = effect.Unknown

@@ -111,8 +111,6 @@ func Drivers() []resource.Driver[Table] {
 	return []resource.Driver[Table]{
 		{Scheme: "sqlite", Service: "local/sqlite", Form: "sqlite:path?table=name&partition_key=attribute",
 			Options: []string{"table", "partition_key", "sort_key"}, Open: openSQLite},
-		{Scheme: "fake", Service: "local/fake", Form: "fake://host:port/table?partition_key=attribute",
-			Options: []string{"partition_key"}, Open: openFake},
 		{Scheme: "dynamodb", Service: "aws/dynamodb", Form: "dynamodb://table?partition_key=attribute&sort_key=attribute&region=us-east-1",
 			Options: []string{"partition_key", "sort_key", "region", "endpoint", "indexes"}, Open: openDynamo, Grants: dynamoGrants},
 		{Scheme: "cosmos", Service: "azure/cosmosdb", Form: "cosmos://account/database/container?partition_key=attribute&sort_key=attribute&region=westeurope",

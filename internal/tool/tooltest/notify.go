@@ -39,8 +39,6 @@ type TopicAt struct {
 	Each int64
 	// Reads puts what the log says into this room's words.
 	Reads func(log map[price.Meter]int64, id string)
-	// Own says that it is fakecloud's own service, which counts no bytes.
-	Own bool
 	// NewIDs says that it gives a repeat another id all the same.
 	NewIDs bool
 	// Says that the service tells a repeat from a new message.
@@ -109,7 +107,7 @@ func (p *TopicAt) open(t *testing.T, url string) notify.Topic {
 
 // publish tells something, and checks what every publish must keep: its bound, an error
 // whose outcome is known, and that no secret is in it.
-func (p *TopicAt) publish(t *testing.T, topic notify.Topic, m notify.Message, command string, try int) (notify.Sent, error, *effect.Meter) {
+func (p *TopicAt) publish(t *testing.T, topic notify.Topic, m notify.Message, command string, try int) (notify.Sent, *effect.Meter, error) {
 	t.Helper()
 	ctx, meter := Effect(t, command, try)
 	sent, err := topic.Publish(ctx, m, command)
@@ -128,7 +126,7 @@ func (p *TopicAt) publish(t *testing.T, topic notify.Topic, m notify.Message, co
 	if id := fmt.Sprintf("%s/%d", command, try); p.Wire.honest(id) {
 		wantLogged(t, p.Place, id, meter, p.Reads)
 	}
-	return sent, err, meter
+	return sent, meter, err
 }
 
 // wantLogged checks a meter against what the service says that it served for an effect:
@@ -191,15 +189,15 @@ func (s *notifySuite) twice(t *testing.T) {
 	topic, p := s.open(t)
 	command, keyed := Command(), s.place.Class == agent.Keyed
 	m := notify.Message{Subject: "ACME", Body: "margin < 10 % & falling"}
-	first, err, _ := p.publish(t, topic, m, command, 1)
+	first, _, err := p.publish(t, topic, m, command, 1)
 	if err != nil || first.Repeat || first.ID == "" {
 		t.Fatalf("first: %+v, %v", first, err)
 	}
-	again, err, _ := p.publish(t, topic, m, command, 2)
+	again, _, err := p.publish(t, topic, m, command, 2)
 	if err != nil || again.Repeat != (keyed && p.Says) || keyed && !p.NewIDs && again.ID != first.ID {
 		t.Fatalf("again: %+v after %+v, %v", again, first, err)
 	}
-	second, err, _ := p.publish(t, topic, notify.Message{Subject: "ACME", Body: "another"}, Command(), 1)
+	second, _, err := p.publish(t, topic, notify.Message{Subject: "ACME", Body: "another"}, Command(), 1)
 	if err != nil || second.Repeat || second.ID == first.ID {
 		t.Fatalf("another command: %+v, %v", second, err)
 	}
@@ -227,11 +225,11 @@ func (p *TopicAt) told(t *testing.T, text string) (n int) {
 
 // again: what may be a repeat says so to people, before anything else.
 func (s *notifySuite) again(t *testing.T) {
-	if s.place.Class == agent.Keyed || strings.HasPrefix(s.place.Name, "fake ") {
+	if s.place.Class == agent.Keyed {
 		t.Skip("a keyed topic is never asked to tell what may be a repeat")
 	}
 	topic, p := s.open(t)
-	if _, err, _ := p.publish(t, topic, notify.Message{Subject: "ACME", Body: "up", Again: true}, Command(), 2); err != nil {
+	if _, _, err := p.publish(t, topic, notify.Message{Subject: "ACME", Body: "up", Again: true}, Command(), 2); err != nil {
 		t.Fatal(err)
 	}
 	all := p.Told(t)
@@ -248,7 +246,7 @@ func (s *notifySuite) texts(t *testing.T) {
 		{Subject: "one\r\nBcc: all@example.com", Body: "first\n.\n..two\nthird = 3D <b>&amp;</b> \"quoted\""},
 		{Subject: strings.Repeat("s", 100), Body: " leading and trailing \t"},
 	} {
-		if _, err, _ := p.publish(t, topic, m, Command(), 1); err != nil {
+		if _, _, err := p.publish(t, topic, m, Command(), 1); err != nil {
 			t.Fatalf("%q: %v", m.Subject, err)
 		}
 		if n := p.told(t, m.Body); n != 1 {
@@ -256,7 +254,7 @@ func (s *notifySuite) texts(t *testing.T) {
 		}
 	}
 	for _, told := range p.Told(t) {
-		if !p.Own && strings.ContainsAny(told.Subject, "\r\n") {
+		if strings.ContainsAny(told.Subject, "\r\n") {
 			t.Errorf("a subject has lines: %q", told.Subject)
 		}
 	}
@@ -276,7 +274,7 @@ func (s *notifySuite) counts(t *testing.T) {
 func (p *TopicAt) counted(t *testing.T, topic notify.Topic, size int, units int64) {
 	t.Helper()
 	command := Command()
-	_, err, m := p.publish(t, topic, notify.Message{Subject: "s", Body: strings.Repeat("x", size)}, command, 1)
+	_, m, err := p.publish(t, topic, notify.Message{Subject: "s", Body: strings.Repeat("x", size)}, command, 1)
 	if err != nil {
 		var e *effect.Error
 		if errors.As(err, &e) && e.Outcome == effect.Refused && size > 40_000 {
@@ -289,9 +287,7 @@ func (p *TopicAt) counted(t *testing.T, topic notify.Topic, size int, units int6
 		t.Errorf("%d bytes: counted %d publishes (%d with estimates), wanted %d", size, sure[price.MeterPublishes], all[price.MeterPublishes], want)
 	}
 	if p.Wire != nil {
-		if !p.Own {
-			p.Wire.wantBytes(t, command+"/1", m)
-		}
+		p.Wire.wantBytes(t, command+"/1", m)
 		if n := len(p.Wire.exchanges(command + "/1")); n != 1 {
 			t.Errorf("%d requests", n)
 		}

@@ -14,7 +14,6 @@ import (
 	clouds "github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/fakecloud"
 	"github.com/skein-run/skein/internal/fakecloud/standin"
-	"github.com/skein-run/skein/internal/price"
 )
 
 // topicPlaces are the places of a driver, one for each class that it can have.
@@ -23,8 +22,6 @@ func topicPlaces(scheme string) []TopicPlace {
 	switch scheme {
 	case "file":
 		return []TopicPlace{{"file", agent.Keyed, 0, fileTopics}}
-	case "fake":
-		return []TopicPlace{{"fake once", agent.Once, 0, fakeTopics("")}, {"fake keyed", agent.Keyed, 0, fakeTopics("?dedup=id")}}
 	case "awssns":
 		return append([]TopicPlace{
 			{"standard", agent.Once, 0, standInTopics("awssns:///arn:aws:sns:us-east-1:123456789012:alerts", snsTold)},
@@ -100,27 +97,6 @@ func logged(t *testing.T, p *TopicAt, text func(x Exchange) Told) (all []Told) {
 	return all
 }
 
-func fakeTopics(query string) func(t *testing.T) *TopicAt {
-	return func(t *testing.T) *TopicAt {
-		p := &TopicAt{Says: query != "", Own: true, Unit: 64 << 10}
-		s, _ := standIn(t, standin.Resources{})
-		p.Cloud, p.Wire = s, newTap(t, s)
-		p.URL = "fake://" + strings.TrimPrefix(p.Wire.URL, "http://") + "/alerts" + query
-		p.Gone = "fake://127.0.0.1:1/alerts" + query
-		p.Fault = vendorFault(p)
-		p.Told = func(t *testing.T) []Told {
-			return logged(t, p, func(x Exchange) (told Told) {
-				var m struct{ Subject, Message string }
-				if err := json.Unmarshal(x.Body, &m); err != nil {
-					t.Fatal(err)
-				}
-				return Told{m.Subject, m.Message}
-			})
-		}
-		return p
-	}
-}
-
 // vendorFault makes the stand-in fail in the vendor's own form.
 func vendorFault(p *TopicAt) func(*testing.T, fakecloud.Fault) {
 	return func(t *testing.T, f fakecloud.Fault) { p.Order(t, f) }
@@ -171,7 +147,6 @@ func standInTopics(rawURL string, told func(*testing.T, *TopicAt) []Told) func(t
 		p.Gone = rawURL + joint + "endpoint=" + url.QueryEscape("http://127.0.0.1:1")
 		if strings.HasPrefix(rawURL, "gcppubsub") {
 			p.Unit = 0
-			p.Reads = func(log map[price.Meter]int64, id string) { pubSubVolume(t, p.Wire, log, id) }
 		}
 		p.Fault = vendorFault(p)
 		var all []Told

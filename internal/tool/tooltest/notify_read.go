@@ -20,7 +20,6 @@ import (
 	"github.com/skein-run/skein/internal/agent"
 	clouds "github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/fakecloud"
-	"github.com/skein-run/skein/internal/price"
 )
 
 // serviceBusTold takes what came to a subscription of the judge's own, by plain HTTP.
@@ -99,54 +98,6 @@ func pulled(t *testing.T, s *pubsub.Service, subscription string) (all []Told) {
 		}
 		if _, err := s.Projects.Subscriptions.Acknowledge(subscription, &pubsub.AcknowledgeRequest{AckIds: acks}).Context(t.Context()).Do(); err != nil {
 			t.Fatal(err)
-		}
-	}
-}
-
-// pubSubVolume puts the volume that Google bills into what a log says, reckoned from
-// what went over the wire: data and attributes, 20 bytes of time and the length of the
-// id, and 1,000 for each request at least. https://cloud.google.com/pubsub/pricing
-func pubSubVolume(t *testing.T, w *Tap, log map[price.Meter]int64, id string) {
-	t.Helper()
-	volume := func(ms ...*pubsub.PubsubMessage) (n int64) {
-		for _, m := range ms {
-			data, err := base64.StdEncoding.DecodeString(m.Data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n += int64(len(data) + 20 + len(m.MessageId))
-			for k, v := range m.Attributes {
-				n += int64(len(k) + len(v))
-			}
-		}
-		return max(1000, n)
-	}
-	delete(log, price.MeterBytesPublished)
-	delete(log, price.MeterBytesDelivered)
-	for _, x := range w.exchanges(id) {
-		var out pubsub.PublishRequest
-		var ids pubsub.PublishResponse
-		var in pubsub.PullResponse
-		switch _, verb, _ := strings.Cut(x.Path, ":"); {
-		case x.Status == http.StatusTooManyRequests:
-		case verb == "publish":
-			err := json.Unmarshal(x.Body, &out)
-			if err == nil && x.Status == http.StatusOK && json.Unmarshal(x.Said, &ids) == nil && len(ids.MessageIds) == 1 {
-				out.Messages[0].MessageId = ids.MessageIds[0]
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			log[price.MeterBytesPublished] += volume(out.Messages...)
-		case verb == "pull":
-			if err := json.Unmarshal(x.Said, &in); x.Status == http.StatusOK && err != nil {
-				t.Fatal(err)
-			}
-			var all []*pubsub.PubsubMessage
-			for _, m := range in.ReceivedMessages {
-				all = append(all, m.Message)
-			}
-			log[price.MeterBytesDelivered] += volume(all...)
 		}
 	}
 }

@@ -85,12 +85,11 @@ func (w *Tap) order(f fakecloud.Fault) {
 func (w *Tap) fault() (f fakecloud.Fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, o := range w.mu.orders {
-		if o.Count != 1 {
-			return o
-		}
-		w.mu.orders = slices.Delete(w.mu.orders, i, i+1)
-		return o
+	if len(w.mu.orders) == 0 {
+		return f
+	}
+	if f = w.mu.orders[0]; f.Count == 1 {
+		w.mu.orders = w.mu.orders[1:]
 	}
 	return f
 }

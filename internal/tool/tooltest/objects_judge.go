@@ -1,13 +1,11 @@
 package tooltest
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -191,48 +189,6 @@ func (r *objectsRawGS) get(t *testing.T, key string) (string, string, bool) {
 		t.Fatal(err)
 	}
 	return string(b), about.Metadata["skein-command"], true
-}
-
-// objectsRawFake is a bucket of fakecloud's own.
-type objectsRawFake struct{ root string }
-
-func (r *objectsRawFake) put(t *testing.T, key, text string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, r.at(key), bytes.NewBufferString(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := objectsClient().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-}
-
-func (r *objectsRawFake) get(t *testing.T, key string) (string, string, bool) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.at(key), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := objectsClient().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b), resp.Header.Get("X-Stored-Command"), resp.StatusCode == http.StatusOK
-}
-
-func (r *objectsRawFake) at(key string) string {
-	parts := strings.Split(key, "/")
-	for i := range parts {
-		parts[i] = url.PathEscape(parts[i])
-	}
-	return r.root + "/" + strings.Join(parts, "/")
 }
 
 // objectsRawFile is a folder.

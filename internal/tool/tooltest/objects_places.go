@@ -34,7 +34,6 @@ type ObjectsPlace struct {
 	Other     string // the URL of another bucket that is there
 	Raw       objectsRaw
 	Commands  bool // an object shows which command stored it
-	Exact     bool // the service's log has every byte
 	// Many stores so many objects below many/, and gives their keys in order.
 	Many func(t *testing.T, n int) []string
 	// Narrow is a session that may do just this.
@@ -61,8 +60,6 @@ func ObjectsPlaces(t *testing.T, scheme string) map[string]func(*testing.T) Obje
 	switch scheme {
 	case "file":
 		return map[string]func(*testing.T) ObjectsPlace{"folder": objectsFile}
-	case "fake":
-		return map[string]func(*testing.T) ObjectsPlace{"fakecloud": objectsFake}
 	case "s3":
 		return map[string]func(*testing.T) ObjectsPlace{
 			"stand-in": objectsStandInS3(""), "stand-in with a prefix": objectsStandInS3(objectsPrefixed),
@@ -89,13 +86,6 @@ func objectsFile(t *testing.T) ObjectsPlace {
 		p.Raw.put(t, key, text)
 	}
 	return p
-}
-
-func objectsFake(t *testing.T) ObjectsPlace {
-	t.Helper()
-	s, host := cloud(t, fakecloud.Options{Buckets: map[string]fs.FS{"acme": objectsSeeded("", 0)}})
-	return ObjectsPlace{Place: Place{URL: "fake://" + host + "/acme", Cloud: s},
-		Raw: &objectsRawFake{"http://" + host + "/objects/acme"}, Commands: true}
 }
 
 // seeded are the seeds below a prefix, with something outside of it, and n objects
@@ -173,7 +163,7 @@ func objectsStandInS3(prefix string) func(*testing.T) ObjectsPlace {
 		session := skeincloud.New(skeincloud.Options{AWS: skeincloud.AWSOptions{Region: objectsRegion, Endpoint: endpoint}})
 		r := objectsNewS3(endpoint, "acme")
 		return ObjectsPlace{Place: Place{URL: "s3://acme" + objectsQuery(prefix, ""), Cloud: s, Session: session},
-			Prefix: prefix, Raw: r, Commands: true, Exact: true, Many: objectsPutMany(r, prefix),
+			Prefix: prefix, Raw: r, Commands: true, Many: objectsPutMany(r, prefix),
 			Enforced: true, Elsewhere: "s3://not-there" + objectsQuery(prefix, ""), Other: "s3://other" + objectsQuery(prefix, ""),
 			Narrow: func(_ *testing.T, g []skeincloud.Grant) *skeincloud.Session {
 				return session.As(skeincloud.IdentityOptions{AWS: skeincloud.AWSIdentity{Role: "arn:aws:iam::123456789012:role/analyst"}}, g)
@@ -226,7 +216,7 @@ func objectsStandInBlobs(prefix string) func(*testing.T) ObjectsPlace {
 			return skeincloud.New(skeincloud.Options{Azure: skeincloud.AzureOptions{Token: token, Endpoint: endpoint, Region: "westeurope"}})
 		}
 		return ObjectsPlace{Place: Place{URL: "azblob://acme" + objectsQuery(prefix, "&account="+objectsAccount), Cloud: s, Session: as("owner")},
-			Prefix: prefix, Raw: r, Commands: true, Exact: true, Many: objectsPutMany(r, prefix),
+			Prefix: prefix, Raw: r, Commands: true, Many: objectsPutMany(r, prefix),
 			Elsewhere: "azblob://not-there" + objectsQuery(prefix, "&account="+objectsAccount),
 			Other:     "azblob://other" + objectsQuery(prefix, "&account="+objectsAccount),
 			Narrow:    func(*testing.T, []skeincloud.Grant) *skeincloud.Session { return as("as:analyst") }}
@@ -259,7 +249,7 @@ func objectsStandInGS(prefix string) func(*testing.T) ObjectsPlace {
 		session := skeincloud.New(skeincloud.Options{GCP: skeincloud.GCPOptions{Token: "owner", Endpoint: endpoint, Region: "europe-west1"}})
 		r := objectsNewGS(t, endpoint, "acme")
 		return ObjectsPlace{Place: Place{URL: "gs://acme" + objectsQuery(prefix, ""), Cloud: s, Session: session},
-			Prefix: prefix, Raw: r, Commands: true, Exact: true, Many: objectsPutMany(r, prefix),
+			Prefix: prefix, Raw: r, Commands: true, Many: objectsPutMany(r, prefix),
 			Enforced: true, Elsewhere: "gs://not-there" + objectsQuery(prefix, ""), Other: "gs://other" + objectsQuery(prefix, ""),
 			Narrow: func(_ *testing.T, g []skeincloud.Grant) *skeincloud.Session {
 				return session.As(skeincloud.IdentityOptions{GCP: skeincloud.GCPIdentity{ServiceAccount: account}}, g)

@@ -20,7 +20,7 @@ func (s *queueSuite) faults(t *testing.T) {
 				t.Skip("nothing between us can fail")
 			}
 			p.Fault(t, f)
-			_, err, _ := p.send(t, to, queue.Message{Body: "the body"}, Command(), 1)
+			_, _, err := p.send(t, to, queue.Message{Body: "the body"}, Command(), 1)
 			held := len(p.Held(t))
 			doubt := s.place.Class == agent.Once && f.Kind != fakecloud.TooMany && f.Kind != fakecloud.Garbage && !slices.Contains(p.Before, f.Kind)
 			switch {
@@ -42,7 +42,7 @@ func (s *queueSuite) faults(t *testing.T) {
 			}
 			p.Wire.order(fakecloud.Fault{Kind: kind})
 			command := Command()
-			_, err, _ := p.send(t, to, queue.Message{Body: strings.Repeat("<é\n", 15<<10)}, command, 1)
+			_, _, err := p.send(t, to, queue.Message{Body: strings.Repeat("<é\n", 15<<10)}, command, 1)
 			WantError(t, err, outcome, string(kind))
 			want := effect.Tries
 			if s.place.Class == agent.Once && outcome == effect.Unknown {
@@ -58,7 +58,7 @@ func (s *queueSuite) faults(t *testing.T) {
 		if p.Gone == "" {
 			t.Skip("it is always there")
 		}
-		_, err, m := p.send(t, p.open(t, p.Gone, true), queue.Message{Body: "b"}, Command(), 1)
+		_, m, err := p.send(t, p.open(t, p.Gone, true), queue.Message{Body: "b"}, Command(), 1)
 		WantError(t, err, effect.NotDone, "cannot be reached")
 		WantCounted(t, m, nil)
 	})
@@ -103,7 +103,7 @@ func (s *queueSuite) refused(t *testing.T) {
 			t.Skip("it has no such answer")
 		}
 		p.Wire.order(fakecloud.Fault{Kind: kind, Count: 1})
-		_, err, _ := p.send(t, to, queue.Message{Body: "b"}, Command(), 1)
+		_, _, err := p.send(t, to, queue.Message{Body: "b"}, Command(), 1)
 		WantError(t, err, effect.Refused, "send")
 		p.Wire.order(fakecloud.Fault{Kind: kind, Count: 1})
 		_, err = from.Receive(t.Context(), 1, 0, long)

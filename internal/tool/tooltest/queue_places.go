@@ -110,15 +110,6 @@ func standInQueue(sends, receives string, held func(*testing.T, *QueueAt) []stri
 				delete(log, price.MeterPublishes)
 			}
 		}
-		if scheme == "gcppubsub" {
-			own := p.Reads
-			p.Reads = func(log map[price.Meter]int64, id string) {
-				if own != nil {
-					own(log, id)
-				}
-				pubSubVolume(t, p.Wire, log, id)
-			}
-		}
 		var all []string
 		p.Held = func(t *testing.T) []string {
 			all = append(all, held(t, p)...)

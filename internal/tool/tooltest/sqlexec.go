@@ -202,19 +202,24 @@ func sqlCut(t *testing.T, w *sqlKind, open func(*testing.T) (sqldb.Executor, sql
 		known  bool // in the end
 		there  string
 		repeat bool
+		said   bool // by something between
 	}{
-		{"before it begins", w.begin, false, 1, true, "1", false},
-		{"before the first statement", "INSERT INTO HISTORY", false, 1, true, "1", false},
-		{"after the first statement", "INSERT INTO HISTORY", true, 1, true, "1", false},
-		{"before the commit arrives", w.commit, false, 1, true, "1", false},
-		{"after the commit is done", w.commit, true, 1, true, "1", true},
-		{"after each commit, for ever", w.commit, true, 99, true, "1", true},
-		{"before each commit, for ever", w.commit, false, 99, false, "0", false},
+		{"before it begins", w.begin, false, 1, true, "1", false, false},
+		{"before the first statement", "INSERT INTO HISTORY", false, 1, true, "1", false, false},
+		{"after the first statement", "INSERT INTO HISTORY", true, 1, true, "1", false, false},
+		{"before the commit arrives", w.commit, false, 1, true, "1", false, false},
+		{"after the commit is done", w.commit, true, 1, true, "1", true, false},
+		{"after each commit, for ever", w.commit, true, 99, true, "1", true, false},
+		{"before each commit, for ever", w.commit, false, 99, false, "0", false, false},
+		{"after the commit is done, and a proxy says that it lost the server", w.commit, true, 1, true, "1", true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x, _, p := open(t)
 			command := Command()
 			in := []sqldb.Statement{row("CUT", 1)}
+			if c.said {
+				p.wire.say(w.lost)
+			}
 			p.wire.cutAt(c.at, c.after, c.times)
 			ctx, m := Effect(t, command, 1)
 			done, err := x.Exec(ctx, in, command)

@@ -20,6 +20,7 @@ type wire struct {
 	at         string // what the driver sends when the wire is cut
 	after      bool   // the server has answered it
 	cuts       int    // how often, still
+	instead    []byte // what the driver then hears
 }
 
 func newWire(t *testing.T, to string) *wire {
@@ -55,6 +56,14 @@ func (w *wire) cutAt(text string, after bool, times int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.at, w.after, w.cuts = text, after, times
+}
+
+// say is what a driver hears from the wire where it is cut after an answer: the words of
+// something between that has lost it.
+func (w *wire) say(words []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.instead = words
 }
 
 // reset gives what was carried since the last time.
@@ -118,6 +127,10 @@ func (w *wire) carry(client net.Conn) {
 			mute.Lock()
 			defer mute.Unlock()
 			if muted {
+				w.mu.Lock()
+				instead := w.instead
+				w.mu.Unlock()
+				_, _ = client.Write(instead) // it is cut in any case
 				return io.ErrClosedPipe
 			}
 			w.mu.Lock()

@@ -21,6 +21,9 @@ type tablePlace struct {
 	session *clouds.Session // nil where no cloud is asked
 	// judge reads the table back without any driver of ours.
 	judge tableJudge
+	// trims says that the server loses blanks at the ends of a key, as Google's emulator
+	// of Firestore does when it reads an item back.
+	trims bool
 }
 
 // tableJudge reads a table by the vendor's SDK, or by plain requests.

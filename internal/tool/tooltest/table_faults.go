@@ -28,14 +28,11 @@ func (p *tablePlace) served(effectID string) map[price.Meter]int64 {
 // tableCounts compares, for each sort of operation and end, what was counted with what
 // the service's log says: the same meters, and as much of each.
 func tableCounts(t *testing.T, b *tableBench) {
-	tab, p := b.open(t, true && b.scheme != "fake")
+	tab, p := b.open(t, true)
 	if p.Cloud == nil {
 		t.Skip("the service has no log of what it serves")
 	}
 	key := table.Key{Partition: "L", Sort: "1"}
-	if b.scheme == "fake" {
-		key.Sort = ""
-	}
 	other := key
 	other.Partition = "M é"
 	var text [9000]byte

@@ -100,27 +100,6 @@ func (j *sqliteJudge) all(t *testing.T) (found []judged) {
 
 func (j *sqliteJudge) plant(*testing.T, string, string) json.RawMessage { return nil } // its rows have a command
 
-type fakeJudge struct{ address string }
-
-func (j *fakeJudge) all(t *testing.T) (found []judged) {
-	var in struct {
-		Items []struct {
-			Item    struct{ Company, Text string }
-			Command string
-		}
-	}
-	ask(t, http.MethodGet, j.address+"?limit=1000", nil, nil, &in)
-	for _, i := range in.Items {
-		found = append(found, judged{i.Item.Company, "", i.Item.Text, i.Command})
-	}
-	return found
-}
-
-func (j *fakeJudge) plant(t *testing.T, company, text string) json.RawMessage {
-	ask(t, http.MethodPost, j.address+"?key=company", nil, map[string]any{"item": map[string]string{"company": company, "text": text}}, nil)
-	return fmt.Appendf(nil, `{"company":%q,"text":%q}`, company, text)
-}
-
 type dynamoJudge struct {
 	client *dynamodb.Client
 	table  string

@@ -23,7 +23,6 @@ import (
 // tableServices are where each driver is tested.
 var tableServices = map[string][]tableService{
 	"sqlite":    {{name: "file", place: sqliteTable}},
-	"fake":      {{name: "stand-in", place: fakeTable}},
 	"dynamodb":  {{name: "stand-in", place: dynamoStandIn}, {name: "moto", variable: "SKEIN_TEST_MOTO", place: dynamoServer}, {name: "dynamodb", variable: "SKEIN_TEST_DYNAMODB", place: dynamoServer}},
 	"cosmos":    {{name: "stand-in", place: cosmosStandIn}},
 	"aztables":  {{name: "stand-in", place: azTablesStandIn}, {name: "azurite", variable: "SKEIN_TEST_AZURITE_TABLE", place: azurite}},
@@ -63,11 +62,6 @@ func sqliteTable(t *testing.T, _ string, sorted bool) *tablePlace {
 	path := filepath.ToSlash(filepath.Join(t.TempDir(), "find ings.db"))
 	name, options := keysOf(sorted)
 	return &tablePlace{Place: Place{URL: "sqlite:" + path + "?table=" + name + "&" + options}, judge: &sqliteJudge{path, name, sorted}}
-}
-
-func fakeTable(t *testing.T, _ string, _ bool) *tablePlace {
-	s, host := cloud(t, fakecloud.Options{})
-	return &tablePlace{Place: Place{URL: "fake://" + host + "/findings?partition_key=company", Cloud: s}, judge: &fakeJudge{"http://" + host + "/tables/findings/items"}}
 }
 
 // tableStandIn is a stand-in with both tables, and the session of its owner.
@@ -173,7 +167,7 @@ func firestoreStandIn(t *testing.T, _ string, sorted bool) *tablePlace {
 func firestoreEmulator(t *testing.T, address string, sorted bool) *tablePlace {
 	name, options := keysOf(sorted)
 	name = uniqueName(name)
-	return &tablePlace{Place: Place{URL: "firestore://acme-research/" + name + "?" + options}, session: cloudSession(t, "", "", address),
+	return &tablePlace{Place: Place{URL: "firestore://acme-research/" + name + "?" + options}, session: cloudSession(t, "", "", address), trims: true,
 		judge: &firestoreJudge{address + "/v1/", "projects/acme-research/databases/(default)/documents", name}}
 }
 

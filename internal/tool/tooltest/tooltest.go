@@ -3,7 +3,7 @@
 // and [Notify] are the suites; a new driver adds a [Place] to test it in, and a
 // driver without one fails.
 //
-// The services behind fake:// are fakecloud's own, so that what a driver counts is
+// What stands in for a cloud's services is fakecloud, so that what a driver counts is
 // compared with what the service says it served.
 package tooltest
 
@@ -116,34 +116,6 @@ func WantCounted(t *testing.T, m *effect.Meter, want map[price.Meter]int64) {
 	for meter, n := range want {
 		if sure[meter] != n || all[meter] != n {
 			t.Errorf("counted %d %s (%d with estimates), wanted %d", sure[meter], meter, all[meter], n)
-		}
-	}
-}
-
-// wantServed checks a meter against what the service says it served for the
-// effect: no less than what is sure, and no more than with what is estimated.
-func (p *Place) wantServed(t *testing.T, effectID string, m *effect.Meter) {
-	t.Helper()
-	if p.Cloud == nil {
-		return
-	}
-	served := map[price.Meter]int64{}
-	for _, c := range fakecloud.Export(p.Cloud.Log().Lines()) {
-		if c.ID == effectID {
-			for meter, n := range c.Readings {
-				served[price.Meter(meter)] += n
-			}
-		}
-	}
-	sure, all := counted(m)
-	for meter, n := range served {
-		if n < sure[meter] || n > all[meter] {
-			t.Errorf("%s: the service served %d, and counted were %d to %d", meter, n, sure[meter], all[meter])
-		}
-	}
-	for meter, n := range sure {
-		if n > served[meter] {
-			t.Errorf("%s: counted %d for sure, and the service served %d", meter, n, served[meter])
 		}
 	}
 }
