@@ -142,3 +142,14 @@ func or(s, otherwise string) string {
 	}
 	return s
 }
+
+// Partition is the part of AWS that a region is in, as it stands in an ARN.
+func Partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}

@@ -79,7 +79,7 @@ func s3Grants(u *resource.URL) ([]cloud.Grant, error) {
 	if err := bucketName(u); err != nil {
 		return nil, err
 	}
-	arn := "arn:" + partition(u.Option("region", u.Session.Options().AWS.Region)) + ":s3:::" + u.Host
+	arn := "arn:" + cloud.Partition(u.Option("region", u.Session.Options().AWS.Region)) + ":s3:::" + u.Host
 	prefix, within := u.Options["prefix"], ""
 	if prefix != "" {
 		b, err := json.Marshal(map[string]any{"StringLike": map[string]any{"s3:prefix": prefix + "*"}})
@@ -99,17 +99,6 @@ func s3Grants(u *resource.URL) ([]cloud.Grant, error) {
 		{Cloud: cloud.AWS, Actions: []string{"s3:ListBucket"}, Resource: arn, Within: within},
 		{Cloud: cloud.AWS, Actions: actions, Resource: arn + "/" + prefix + "*"},
 	}, nil
-}
-
-// partition is the part of AWS that a region is in, as it stands in an ARN.
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
 }
 
 func (s *s3Store) list(ctx context.Context, prefix, mark string, n int) ([]Object, string, error) {

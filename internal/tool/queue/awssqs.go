@@ -95,7 +95,7 @@ func grantsSQS(u *resource.URL) ([]cloud.Grant, error) {
 	if u.Write {
 		actions = []string{"sqs:SendMessage", "sqs:GetQueueAttributes"}
 	}
-	return []cloud.Grant{{Cloud: cloud.AWS, Actions: actions, Resource: "arn:aws:sqs:" + region + ":" + account + ":" + name}}, nil
+	return []cloud.Grant{{Cloud: cloud.AWS, Actions: actions, Resource: "arn:" + cloud.Partition(region) + ":sqs:" + region + ":" + account + ":" + name}}, nil
 }
 
 func (q *sqsQueue) Send(ctx context.Context, m Message, command string) (Sent, error) {

@@ -96,18 +96,7 @@ func dynamoGrants(u *resource.URL) ([]cloud.Grant, error) {
 	if u.Change {
 		actions = append(actions, "dynamodb:DeleteItem")
 	}
-	return []cloud.Grant{{Cloud: cloud.AWS, Actions: actions, Resource: "arn:" + partition(region) + ":dynamodb:" + region + ":*:table/" + u.Host}}, nil
-}
-
-// partition is the part of AWS that a region is in, as it stands in an ARN.
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
+	return []cloud.Grant{{Cloud: cloud.AWS, Actions: actions, Resource: "arn:" + cloud.Partition(region) + ":dynamodb:" + region + ":*:table/" + u.Host}}, nil
 }
 
 func (t *dynamoTable) Names() Names { return t.names }
