@@ -1,7 +1,6 @@
 package sqldb
 
 import (
-	"context"
 	"errors"
 	"strings"
 
@@ -9,24 +8,6 @@ import (
 
 	"github.com/skein-run/skein/internal/tool/effect"
 )
-
-// meaning says what an error of a statement means. Whatever it is, nothing was done:
-// a transaction that is not committed is none.
-func (p *postgres) meaning(ctx context.Context, doing string, err error) error {
-	var known *effect.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &known):
-		return known
-	case ctx.Err() != nil:
-		return effect.Ended(ctx, effect.NotDone, doing)
-	}
-	if e := told(err); e != nil {
-		return e
-	}
-	return p.brokeDuring(doing, err)
-}
 
 // told is the meaning of an error that a server of any kind told; nil where it told none.
 func told(err error) *effect.Error {

@@ -137,6 +137,24 @@ func whyNot(err error) string {
 	return ""
 }
 
+// meaning says what an error of a statement means. Whatever it is, nothing was done:
+// a transaction that is not committed is none.
+func (s *server) meaning(ctx context.Context, doing string, err error) error {
+	var known *effect.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return known
+	case ctx.Err() != nil:
+		return effect.Ended(ctx, effect.NotDone, doing)
+	}
+	if e := told(err); e != nil {
+		return e
+	}
+	return s.brokeDuring(doing, err)
+}
+
 // brokeDuring is the error of a connection that ended before a statement did.
 func (s *server) brokeDuring(doing string, err error) error {
 	if tooLarge(err) {

@@ -180,22 +180,6 @@ func stdParams(params []any) []any {
 	return out
 }
 
-func (s *stdSQL) meaning(ctx context.Context, doing string, err error) error {
-	var known *effect.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &known):
-		return known
-	case ctx.Err() != nil:
-		return effect.Ended(ctx, effect.NotDone, doing)
-	}
-	if e := told(err); e != nil {
-		return e
-	}
-	return s.brokeDuring(doing, err)
-}
-
 // Tables describes what the user may see of the database.
 func (s *stdSQL) Tables(ctx context.Context) ([]Table, error) {
 	st, err := s.dialect().lex(s.columns())
