@@ -90,7 +90,7 @@ func (t *tour) give(ctx context.Context) error {
 		j, err = t.evidence(ctx)
 	}
 	t.skein.stop(10 * time.Second)
-	if ctx.Err() != nil && t.fake != nil {
+	if ctx.Err() != nil && t.skein != nil {
 		t.left()
 		return ErrLeft
 	}

@@ -155,16 +155,19 @@ Look around; it is an ordinary data directory:
 
 // left says how to go on after a Ctrl-C.
 func (t *tour) left() {
+	services, end := "", ""
+	if t.cloud != nil {
+		services = fmt.Sprintf(", and the stand-in services go on (process %d)", t.cloud.pid())
+		end = fmt.Sprintf("\n\nAt the end: kill %d", t.cloud.pid())
+	}
 	t.say(`
-Left in the middle. Skein has stopped, and the stand-in services go on (process %d). To
-go on with every run where it was, and to see how they stand:
+Left in the middle. Skein has stopped%s. To go on
+with every run where it was, and to see how they stand:
 
   export SKEIN_DATA=%s SKEIN_CONFIG=%s%s
   %s serve &
-  %s runs
-
-At the end: kill %d`,
-		t.cloud.pid(), t.Dir, filepath.Join(t.Dir, "skein.yaml"), t.credentials(), t.exe(), t.exe(), t.cloud.pid())
+  %s runs%s`,
+		services, t.Dir, filepath.Join(t.Dir, "skein.yaml"), t.credentials(), t.exe(), t.exe(), end)
 }
 
 // credentials is what the stand-ins' clients want in their environment, for a line

@@ -18,7 +18,7 @@ import (
 )
 
 // Spec is what stands in skein.yaml under `tools.NAME`: one resource and how it
-// may be used. The built-ins `calculate` and `todo` need none.
+// may be used. The built-ins (see [Builtins]) need none.
 type Spec struct {
 	Objects  string `yaml:"objects,omitempty" json:"objects,omitempty"`   // s3://bucket, azblob://container, gs://bucket, file:///path
 	SQL      string `yaml:"sql,omitempty" json:"sql,omitempty"`           // postgres://…, mysql://…, sqlite:path, athena://…, bigquery://…
@@ -92,12 +92,7 @@ func Open(name string, spec Spec, session *cloud.Session) (Tool, error) {
 	if err := spec.Limits.fill(name); err != nil {
 		return nil, err
 	}
-	var used []kind
-	for _, k := range kinds {
-		if k.url(&spec) != "" {
-			used = append(used, k)
-		}
-	}
+	used := spec.used()
 	if builtin := builtins[name]; builtin != nil {
 		switch {
 		case len(used) > 0:
@@ -132,13 +127,7 @@ func Grants(name string, spec Spec, session *cloud.Session) ([]cloud.Grant, erro
 	if builtins[name] != nil {
 		return nil, nil
 	}
-	var used []kind
-	for _, k := range kinds {
-		if k.url(&spec) != "" {
-			used = append(used, k)
-		}
-	}
-	k, err := spec.kind(name, used)
+	k, err := spec.kind(name, spec.used())
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +136,16 @@ func Grants(name string, spec Spec, session *cloud.Session) ([]cloud.Grant, erro
 		return nil, fmt.Errorf("tools.%s.%w", name, err)
 	}
 	return grants, nil
+}
+
+// used are the kinds of resource that are named: one of them, where it is right.
+func (s *Spec) used() (used []kind) {
+	for _, k := range kinds {
+		if k.url(s) != "" {
+			used = append(used, k)
+		}
+	}
+	return used
 }
 
 // kind is the one kind of resource that a tool has, and what may be done with it.
