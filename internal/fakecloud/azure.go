@@ -13,8 +13,11 @@ func (f chatFormat) failure(e *apiError, _ string) []byte {
 		}
 		return s
 	}
-	if f.service == "azure" {
+	switch f.service {
+	case "azure":
 		return azureFailure(e)
+	case "vllm":
+		return mustJSON(members{"error", members{"message", e.message, "type", cmp.Or(vllmKinds[e.kind], e.kind), "param", orNull(e.param), "code", e.status}})
 	}
 	kind := e.kind
 	switch kind {
@@ -29,19 +32,31 @@ func (f chatFormat) failure(e *apiError, _ string) []byte {
 		"param", orNull(e.param), "code", orNull(e.code)}})
 }
 
+// vllmKinds are vLLM's names of errors.
+var vllmKinds = map[string]string{"invalid_request_error": "BadRequestError", "authentication_error": "Unauthorized", "server_error": "InternalServerError",
+	"overloaded_error": "ServiceUnavailableError", "rate_limit_error": "RateLimitError", "request_forbidden": "Forbidden"}
+
 // azureFailure has numbers as texts, where the gateway in front of the models speaks.
 func azureFailure(e *apiError) []byte {
 	switch {
 	case e.status == http.StatusUnauthorized:
 		return mustJSON(members{"error", members{"code", "401", "message", "Access denied due to invalid subscription key or wrong API endpoint. " +
 			"Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource."}})
-	case e.status == http.StatusTooManyRequests:
+	case e.status == http.StatusTooManyRequests && e.code == "rate_limit_exceeded":
 		return mustJSON(members{"error", members{"code", "RateLimitReached", "message", e.message, "details", e.message}})
 	case e.code == "model_not_found":
 		return mustJSON(members{"error", members{"type", "invalid_request_error", "code", "DeploymentNotFound", "message", "The API deployment for this resource does not exist. " +
 			"If you created the deployment within the last 5 minutes, please wait a moment and try again."}})
 	case e.status >= http.StatusInternalServerError:
-		return mustJSON(members{"error", members{"code", "InternalServerError", "message", e.message}})
+		return mustJSON(members{"error", members{"code", cmp.Or(e.code, "InternalServerError"), "message", e.message}})
+	case e.kind == "":
+		m := members{"code", e.code, "message", e.message}
+		if e.code == "content_filter" {
+			hate := members{"filtered", true, "severity", "high"}
+			m = append(m, "param", e.param, "type", nil, "status", e.status, "innererror", members{"code", "ResponsibleAIPolicyViolation",
+				"content_filter_result", append(members{"hate", hate}, harmless("self_harm", "sexual", "violence")...)})
+		}
+		return mustJSON(members{"error", m})
 	}
 	return mustJSON(members{"error", members{"code", cmp.Or(e.code, "BadRequest"), "message", e.message, "param", e.param, "type", e.kind}})
 }

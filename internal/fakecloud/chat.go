@@ -16,8 +16,15 @@ type chatFormat struct{ service string } // "": openai
 func (f chatFormat) provider() (service, op string) { return cmp.Or(f.service, "openai"), "chat" }
 func (chatFormat) streamType() string               { return eventStream }
 func (chatFormat) automatic() bool                  { return true }
-func (chatFormat) thought() thought                 { return thoughtHidden }
 func (chatFormat) sizes() (text, args int)          { return 5, 7 }
+
+// thought: what a machine of one's own thinks is output like other text, and seen.
+func (f chatFormat) thought() thought {
+	if f.service == "vllm" {
+		return thoughtMixed
+	}
+	return thoughtHidden
+}
 
 func (chatFormat) ids(g *ids, a *answer) {
 	a.id = g.next("chatcmpl-", 29)
@@ -29,7 +36,10 @@ func (chatFormat) ids(g *ids, a *answer) {
 }
 
 func (f chatFormat) header(requestID string) map[string]string {
-	if f.service == "azure" {
+	switch f.service {
+	case "vllm":
+		return map[string]string{"X-Request-Id": requestID}
+	case "azure":
 		return map[string]string{"Apim-Request-Id": requestID, "X-Request-Id": requestID, "X-Ms-Region": "East US", "Azureml-Model-Session": "fakecloud",
 			"X-Ratelimit-Limit-Requests": "1000", "X-Ratelimit-Remaining-Requests": "999", "X-Ratelimit-Limit-Tokens": "200000", "X-Ratelimit-Remaining-Tokens": "199000"}
 	}
@@ -68,6 +78,13 @@ type chatRequest struct {
 		} `json:"json_schema"`
 	} `json:"response_format"`
 	ToolChoice json.RawMessage `json:"tool_choice"`
+
+	// What only vLLM knows, https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html.
+	ContinueFinal  bool  `json:"continue_final_message"`
+	AddPrompt      *bool `json:"add_generation_prompt"`
+	TemplateKwargs struct {
+		Thinks bool `json:"enable_thinking"`
+	} `json:"chat_template_kwargs"`
 }
 
 type chatMessage struct {
@@ -120,7 +137,7 @@ func (f chatFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 	switch {
 	case in.Model == "":
 		return nil, invalid("model", "you must provide a model parameter")
-	case !servesChat(in.Model, f.service == "azure"):
+	case !servesChat(in.Model, f.service != ""):
 		return nil, &apiError{status: http.StatusNotFound, kind: "invalid_request_error", code: "model_not_found",
 			message: "The model `" + in.Model + "` does not exist or you do not have access to it."}
 	case len(in.Messages) == 0:
@@ -129,6 +146,8 @@ func (f chatFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 		return nil, invalid("n", "this stand-in gives one answer; leave n out")
 	case in.StreamOptions != nil && !in.Stream:
 		return nil, invalid("stream_options", "The 'stream_options' parameter is only allowed when 'stream' is enabled.")
+	case f.service == "vllm" && in.ContinueFinal && (in.AddPrompt == nil || *in.AddPrompt):
+		return nil, &apiError{status: http.StatusBadRequest, kind: "BadRequestError", message: "Cannot set both `continue_final_message` and `add_generation_prompt` to True."}
 	case in.MaxTokens != nil && thinks(in.Model):
 		e := invalid("max_tokens", "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.")
 		e.code = "unsupported_parameter"
@@ -162,7 +181,10 @@ func (f chatFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 	if e := sampling(in.Model, body, "reasoning_effort"); e != nil {
 		return nil, e
 	}
-	if tokens, ok := efforts[in.ReasoningEffort]; in.ReasoningEffort != "" && (!ok || !thinks(in.Model)) {
+	if tokens, ok := efforts[in.ReasoningEffort]; f.service == "vllm" {
+		a.showsThink = in.TemplateKwargs.Thinks
+		a.prefills = in.ContinueFinal && in.Messages[len(in.Messages)-1].Role == "assistant" && prefills(at.prefill, true)
+	} else if in.ReasoningEffort != "" && (!ok || !thinks(in.Model)) {
 		e := invalid("reasoning_effort", "Unsupported value: 'reasoning_effort' does not support '%s' with this model.", in.ReasoningEffort)
 		if e.code = "unsupported_value"; ok {
 			e.message, e.code = "Unrecognized request argument supplied: reasoning_effort", ""

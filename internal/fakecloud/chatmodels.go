@@ -18,10 +18,10 @@ var (
 	sober       = regexp.MustCompile(`^gpt-(5\.[1-9]|[6-9]|\d\d)`) // does not think unless it is told to
 )
 
-// servesChat reports whether there is a model of the name. Deployments of Azure have
-// the names that people give them.
-func servesChat(model string, azure bool) bool {
-	return !absent(model) && (azure || openaiModel.MatchString(model))
+// servesChat reports whether there is a model of the name. Deployments of Azure and
+// machines of one's own have any names that people give them.
+func servesChat(model string, any bool) bool {
+	return !absent(model) && (any || openaiModel.MatchString(model))
 }
 
 // thinks reports whether a model of OpenAI is one that reasons.

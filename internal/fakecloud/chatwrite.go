@@ -22,6 +22,8 @@ func chatFinish(a *answer) string {
 	switch {
 	case a.stop == stopLength:
 		return "length"
+	case a.stop == stopFiltered:
+		return "content_filter"
 	case a.stop == stopTools && a.ask.Named == "":
 		return "tool_calls"
 	}
@@ -34,6 +36,9 @@ func (f chatFormat) whole(a *answer) []byte {
 		text = said
 	}
 	message := members{"role", "assistant", "content", text}
+	if thought := joinKind(a.parts, analyst.Thinking); thought != "" {
+		message = append(message, "reasoning_content", thought)
+	}
 	var calls []any
 	for _, p := range a.parts {
 		switch {
@@ -80,7 +85,10 @@ func (s *chatStream) prelude() []byte {
 }
 
 func (s *chatStream) piece(p piece) []byte {
-	if p.kind != analyst.Call {
+	switch p.kind {
+	case analyst.Thinking:
+		return s.chunk(members{"reasoning_content", p.text}, nil)
+	case analyst.Text:
 		return s.chunk(members{"content", p.text}, nil)
 	}
 	kind, text := "function", "arguments"
@@ -115,6 +123,10 @@ func (s *chatStream) failure(e *apiError) []byte {
 	return sse("", s.f.failure(e, ""))
 }
 
+func (s *chatStream) malformed() []byte { return s.garbage() }
+
+func (s *chatStream) ping() []byte { return []byte(keepAlive) }
+
 func (s *chatStream) garbage() []byte {
 	return []byte("data: {\"id\":\"" + s.a.id + "\",\"choices\":[{\"ind\x00\n\n")
 }
@@ -128,6 +140,13 @@ func (s *chatStream) chunk(delta members, finish any) []byte {
 }
 
 func (s *chatStream) frame(choices []any, usage any) []byte {
+	if s.f.service == "vllm" {
+		chunk := members{"id", s.a.id, "object", "chat.completion.chunk", "created", s.a.created, "model", s.a.ask.model, "choices", choices}
+		if usage != nil {
+			chunk = append(chunk, "usage", usage)
+		}
+		return sse("", mustJSON(chunk))
+	}
 	chunk := members{
 		"id", s.a.id, "object", "chat.completion.chunk", "created", s.a.created, "model", s.a.ask.model,
 		"service_tier", "default", "system_fingerprint", "fp_fakecloud", "choices", choices,

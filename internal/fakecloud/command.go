@@ -31,10 +31,11 @@ Base addresses for clients, of models and of services:
   Bedrock        /bedrock                            converse, invoke (Claude, Titan and Cohere embeddings), token counts
   Gemini API     /gemini                             v1beta: generate, count, embed
   Vertex AI      /vertex                             v1, v1beta1: Gemini, and Claude by rawPredict
+  own machine    /vllm/v1, and /v1                   chat as vLLM serves it; /metrics, /health
   AWS            /cloud/aws                          S3, DynamoDB, SNS, SQS, Lambda, STS, Secrets Manager, SSM, Athena
   Azure          /cloud/azure                        Blob, Cosmos DB, Tables, Queues, Service Bus, Event Grid, Functions, Key Vault
   Google Cloud   /cloud/gcp                          Cloud Storage, Firestore, Pub/Sub, BigQuery, Secret Manager, Cloud Run
-  the test's     /faults /log /usage /healthz
+  the test's     /faults /manners /log /usage /healthz
 
 They are as strict as the real ones: what these refuse is refused, in their words.
 Unencrypted HTTP/2 is spoken, too.

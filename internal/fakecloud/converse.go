@@ -114,7 +114,7 @@ func (f converseFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 		}
 		a.Turns = append(a.Turns, turn)
 	}
-	r := converseReader{a: a, open: map[string]bool{}, tools: in.ToolConfig != nil, claude: strings.Contains(at.model, "anthropic.claude")}
+	r := converseReader{a: a, open: map[string]bool{}, tools: in.ToolConfig != nil, claude: strings.Contains(at.model, "anthropic.claude"), prefill: at.prefill}
 	for i, m := range in.Messages {
 		if e := r.turn(m.Role, m.Content, i); e != nil {
 			return nil, e

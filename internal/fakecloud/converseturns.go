@@ -50,6 +50,8 @@ type converseReader struct {
 	open   map[string]bool // calls without a result yet
 	tools  bool            // are defined
 	claude bool
+
+	prefill *bool // see incoming
 }
 
 func (r *converseReader) turn(role string, blocks []converseBlock, i int) *apiError {
@@ -172,7 +174,9 @@ func (r *converseReader) end(in *converseRequest, model string) *apiError {
 		return invalid("", "You have exceeded the maximum number of cache points (%d) in the request.", mostMarks)
 	case last.Role != "assistant":
 		return nil
-	case r.claude && generation(model) >= 46:
+	case r.claude && prefills(r.prefill, generation(model) < 46):
+		r.a.prefills = true
+	case r.claude:
 		return invalid("", "The model returned the following errors: This model does not support assistant message prefill. The conversation must end with a user message.")
 	}
 	return nil

@@ -33,6 +33,8 @@ func converseStop(a *answer) string {
 		return "max_tokens"
 	case stopSequence:
 		return "stop_sequence"
+	case stopFiltered:
+		return "content_filtered"
 	}
 	return "end_turn"
 }
@@ -71,7 +73,7 @@ func (converseFormat) failure(e *apiError, _ string) []byte {
 // amazonErrors are the names of errors, by status.
 var amazonErrors = map[int]string{
 	400: "ValidationException", 401: "UnrecognizedClientException", 403: "AccessDeniedException", 404: "ResourceNotFoundException",
-	408: "ModelTimeoutException", 413: "ValidationException", 424: "ModelErrorException", 429: "ThrottlingException", 500: "InternalServerException", 503: "ServiceUnavailableException",
+	408: "ModelTimeoutException", 413: "ValidationException", 424: "ModelErrorException", 429: "ThrottlingException", 500: "InternalServerException", 502: "ServiceUnavailableException", 503: "ServiceUnavailableException",
 }
 
 func (f converseFormat) open(a *answer) streamer { return &converseStream{f: f, a: a} }
@@ -124,7 +126,13 @@ func (s *converseStream) end() []byte {
 }
 
 func (s *converseStream) failure(e *apiError) []byte {
-	return amazonException("serviceUnavailableException", e.message)
+	return amazonException(exceptionOf(e), e.message)
 }
 
 func (s *converseStream) garbage() []byte { return []byte("\x00\x00\x00\x40\x00\x00\x00\x10broken") }
+
+func (s *converseStream) malformed() []byte {
+	return amazonEvent("contentBlockDelta", []byte("{\"contentBlockIndex\":0,\"del"))
+}
+
+func (s *converseStream) ping() []byte { return nil } // there are none

@@ -66,13 +66,14 @@ var dialects = []dialect{
 		`"finishReason":"STOP"`, 400, bearer, body(geminiBody)},
 	{"gemini array", "gemini", "/gemini/v1beta/models/gemini-2.5-flash:generateContent", "/gemini/v1beta/models/gemini-2.5-flash:streamGenerateContent",
 		`"finishReason": "STOP"`, 400, bearer, body(geminiBody)},
+	{"vllm", "vllm", "/vllm/v1/chat/completions", "", "data: [DONE]", 0, bearer, body(`{"model":"local","stream":STREAM,"messages":[{"role":"user","content":"WORDS"}]}`)},
 	{"gemini on vertex", "vertex", vertexGoogle + "generateContent", vertexGoogle + "streamGenerateContent?alt=sse", `"finishReason":"STOP"`, 0, bearer, body(geminiBody)},
 }
 
 func TestUnknownModelsAreNotFound(t *testing.T) {
 	_, url := serve(t, fakecloud.Options{})
 	for _, d := range dialects {
-		rename := strings.NewReplacer("gpt-5.1", "no-such-model", "anthropic.claude-sonnet-4-5", "no-such-model", "claude-sonnet-4-5", "no-such-model", "gemini-2.5-flash", "no-such-model", "/mine/", "/no-such/")
+		rename := strings.NewReplacer("gpt-5.1", "no-such-model", `"local"`, `"no-such-model"`, "anthropic.claude-sonnet-4-5", "no-such-model", "claude-sonnet-4-5", "no-such-model", "gemini-2.5-flash", "no-such-model", "/mine/", "/no-such/")
 		r := post(t, context.Background(), url+rename.Replace(d.at(false)), rename.Replace(d.body(false)), d.header)
 		want := http.StatusNotFound
 		if d.name == "responses" || d.service == "bedrock" {
@@ -88,6 +89,7 @@ func TestUnknownModelsAreNotFound(t *testing.T) {
 func TestAnErrorHasTheServicesShape(t *testing.T) {
 	shapes := map[string][2]string{ // of a key that is wrong, of a request that is
 		"openai": {`"code":"invalid_api_key"`, `"type":"invalid_request_error"`}, "responses": {`"code":"invalid_api_key"`, `"type":"invalid_request_error"`},
+		"vllm":      {`"type":"Unauthorized","param":null,"code":401`, `"type":"BadRequestError","param":null,"code":400`},
 		"azure":     {`{"error":{"code":"401"`, `"type":"invalid_request_error"`},
 		"anthropic": {`{"type":"error","error":{"type":"authentication_error"`, `{"type":"error","error":{"type":"invalid_request_error"`},
 		"converse":  {`{"message":"The security token`, `{"message":"`}, "invoke": {`{"message":"The security token`, `{"message":"`},

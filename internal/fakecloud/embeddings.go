@@ -30,6 +30,10 @@ func (s *Server) embeddings(service string) http.HandlerFunc {
 			s.reject(w, f, e, x.base)
 			return
 		}
+		defer x.leave()
+		if !x.admit(tokens, 0) {
+			return
+		}
 		x.reply(mustJSON(out), f.header(x.base.Request), Usage{Input: tokens}, stopEnd)
 	}
 }

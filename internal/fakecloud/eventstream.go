@@ -39,6 +39,16 @@ func amazonException(kind, message string) []byte {
 	return amazonMessage(mustJSON(members{"message", message}), ":exception-type", kind, ":content-type", "application/json", ":message-type", "exception")
 }
 
+// exceptionOf is what Bedrock calls an error in the middle of a stream.
+func exceptionOf(e *apiError) string {
+	name := map[int]string{400: "validationException", 401: "accessDeniedException", 403: "accessDeniedException", 429: "throttlingException",
+		500: "internalServerException", 424: "modelStreamErrorException"}[e.status]
+	if name == "" {
+		name = "serviceUnavailableException"
+	}
+	return name
+}
+
 // chunked carries a stream of server-sent events as Bedrock's InvokeModel does: the
 // data of each as base64 in a message of its own, with padding.
 type chunked struct{ streamer }
@@ -47,11 +57,13 @@ func (c chunked) prelude() []byte      { return c.wrap(c.streamer.prelude()) }
 func (c chunked) piece(p piece) []byte { return c.wrap(c.streamer.piece(p)) }
 func (c chunked) end() []byte          { return c.wrap(c.streamer.end()) }
 
-func (c chunked) failure(e *apiError) []byte {
-	return amazonException("serviceUnavailableException", e.message)
-}
+func (c chunked) failure(e *apiError) []byte { return amazonException(exceptionOf(e), e.message) }
 
 func (c chunked) garbage() []byte { return []byte("\x00\x00\x00\x40\x00\x00\x00\x10broken") }
+
+func (c chunked) malformed() []byte { return amazonEvent("chunk", []byte("{\"bytes\":\"eyJ0")) }
+
+func (c chunked) ping() []byte { return nil }
 
 func (c chunked) wrap(events []byte) []byte {
 	var out []byte

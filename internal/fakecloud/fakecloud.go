@@ -14,9 +14,12 @@
 //	POST /gemini/v1beta/models/{model}:{generateContent,streamGenerateContent,countTokens,embedContent,batchEmbedContents}
 //	POST /vertex/{v1,v1beta1}/[projects/{p}/locations/{l}/]publishers/{google,anthropic}/models/{model}:…
 //
+//	POST /vllm/v1/chat/completions, GET /vllm/{v1/models,metrics,health}, and the same at the root: a machine of one's own
+//
 //	/cloud/{aws,azure,gcp}/…  the services of the clouds, in their own wire formats: see the packages of those names
 //
 //	POST /faults   order a [Fault]        GET /faults   DELETE /faults
+//	POST /manners  set a [Manner]         GET /manners  DELETE /manners
 //	GET  /log      every [Line], with ?after=N those after line N
 //	GET  /usage    what each attempt and effect consumed, see [Consumed]
 //	GET  /healthz
@@ -63,6 +66,7 @@ type Server struct {
 	opts    Options
 	log     *Log
 	faults  faults
+	manners manners
 	cache   promptCache
 	history history
 	ids     ids
@@ -95,11 +99,15 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /anthropic/v1/messages", s.model(messagesFormat{}))
 	mux.HandleFunc("GET /anthropic/v1/models", s.listMessagesModels)
 	s.clouds(mux)
+	s.machines(mux)
 	s.mountClouds(mux)
 
 	mux.HandleFunc("POST /faults", s.orderFault)
 	mux.HandleFunc("GET /faults", s.listFaults)
 	mux.HandleFunc("DELETE /faults", s.clearFaults)
+	mux.HandleFunc("POST /manners", s.setManner)
+	mux.HandleFunc("GET /manners", s.listManners)
+	mux.HandleFunc("DELETE /manners", s.forgetManners)
 	mux.HandleFunc("GET /log", s.serveLog)
 	mux.HandleFunc("GET /usage", s.serveUsage)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -124,7 +132,7 @@ func (s *Server) Close() error { return s.log.Close() }
 // Serve answers on l until ctx ends, and then lets running requests end for at
 // most two seconds.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, Protocols: protocols()}
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, Protocols: protocols(), ConnContext: tapped}
 	done := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
@@ -137,7 +145,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		}
 		done <- err
 	}()
-	err := srv.Serve(l)
+	err := srv.Serve(tappedListener{l})
 	if errors.Is(err, http.ErrServerClosed) {
 		return <-done
 	}

@@ -30,6 +30,8 @@ type ask struct {
 	redacts bool // thinks in a block that only the provider can read
 	served  bool // has tools that the provider runs itself
 
+	prefills bool // its last turn is the beginning of the answer
+
 	previous   string      // the answer that this goes on from
 	answers    []string    // the calls of it that are answered here
 	references []reference // to items of earlier answers
@@ -68,6 +70,7 @@ const (
 	stopTools    stopKind = "tools"
 	stopLength   stopKind = "length"
 	stopSequence stopKind = "sequence"
+	stopFiltered stopKind = "filtered" // a filter minds what came
 )
 
 // incoming is what stands around a request's body.
@@ -75,6 +78,8 @@ type incoming struct {
 	header http.Header
 	model  string // of the address, where it names one; then it also says
 	stream bool   // whether a stream is wanted
+
+	prefill *bool // whether the model goes on with an answer that the request has begun; nil: as its kind does
 }
 
 // answer is what a provider says.
@@ -118,8 +123,13 @@ type streamer interface {
 	piece(p piece) []byte
 	end() []byte
 	failure(e *apiError) []byte
-	garbage() []byte
+	garbage() []byte   // with which nothing can be gone on with
+	malformed() []byte // an event that is none, in good order among the others
+	ping() []byte      // what keeps a connection alive
 }
+
+// keepAlive is a comment among server-sent events.
+const keepAlive = ": keep-alive\n\n"
 
 // piece is a part of an answer's part: what one content chunk holds.
 type piece struct {
@@ -137,6 +147,11 @@ type apiError struct {
 	param         string
 	message       string
 	retryAfterSec string
+
+	page    bool              // a proxy's, in nobody's form
+	amazon  string            // Bedrock's name for it, where the status does not tell
+	details []any             // Google's
+	header  map[string]string // beside the usual ones
 }
 
 func invalid(param, message string, args ...any) *apiError {

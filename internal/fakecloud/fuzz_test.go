@@ -33,7 +33,7 @@ func FuzzDecode(f *testing.F) {
 			form format
 			at   incoming
 		}{
-			{chatFormat{}, incoming{}}, {chatFormat{"azure"}, incoming{model: "mine"}}, {responsesFormat{}, incoming{}}, {messagesFormat{}, incoming{}},
+			{chatFormat{}, incoming{}}, {chatFormat{"azure"}, incoming{model: "mine"}}, {chatFormat{"vllm"}, incoming{model: "mine"}}, {responsesFormat{}, incoming{}}, {messagesFormat{}, incoming{}},
 			{messagesFormat{"bedrock"}, incoming{model: "anthropic.claude-opus-4-6-v1", stream: true}}, {messagesFormat{"vertex"}, incoming{model: "claude-opus-4-6"}},
 			{converseFormat{}, incoming{model: "anthropic.claude-sonnet-4-5-20250929-v1:0"}}, {geminiFormat{service: "gemini"}, incoming{model: "gemini-3-flash-preview"}},
 			{geminiFormat{service: "vertex", array: true}, incoming{model: "gemini-2.5-flash", stream: true}},
@@ -53,7 +53,10 @@ func FuzzDecode(f *testing.F) {
 			}
 			s := &Server{}
 			s.opts.Now = func() time.Time { return time.Unix(1_770_000_000, 0) }
-			out := s.think(form, a, "req")
+			x := &exchange{Server: s, f: form, base: Line{Request: "req"}}
+			x.place, x.manner = s.manners.at("openai", "")
+			out := x.think(a)
+			x.remember(out)
 			if a.maxOutput > 0 && out.usage.Output+out.usage.Reasoning > a.maxOutput {
 				t.Fatalf("%d tokens, and the cap is %d", out.usage.Output+out.usage.Reasoning, a.maxOutput)
 			}

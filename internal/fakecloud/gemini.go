@@ -225,5 +225,6 @@ func (f geminiFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 		}
 		a.Turns = append(a.Turns, turn)
 	}
+	a.prefills = in.Contents[len(in.Contents)-1].Role == "model" && prefills(at.prefill, true)
 	return a, f.contents(a, in.Contents)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/skein-run/skein/internal/fakecloud/analyst"
@@ -37,8 +38,11 @@ func (f geminiFormat) usage(u Usage) members {
 func modalities(n int64) []any { return []any{members{"modality", "TEXT", "tokenCount", n}} }
 
 func geminiFinish(a *answer) string {
-	if a.stop == stopLength {
+	switch a.stop {
+	case stopLength:
 		return "MAX_TOKENS"
+	case stopFiltered:
+		return "SAFETY"
 	}
 	return "STOP" // also where a tool is to be called
 }
@@ -92,17 +96,23 @@ func (f geminiFormat) chunk(a *answer, parts []any, finish string, usage members
 	return members{"candidates", []any{candidate}, "usageMetadata", usage, "modelVersion", a.ask.model, "responseId", a.id}
 }
 
+// googleStatus are Google's names of errors, by status.
+var googleStatus = map[int]string{400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 408: "DEADLINE_EXCEEDED",
+	413: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
+
 func (f geminiFormat) failure(e *apiError, _ string) []byte {
-	status := map[int]string{400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED",
-		500: "INTERNAL", 503: "UNAVAILABLE", 413: "INVALID_ARGUMENT"}[e.status]
-	m := members{"code", e.status, "message", e.message, "status", status}
+	m := members{"code", e.status, "message", e.message, "status", googleStatus[e.status]}
+	details := e.details
 	switch {
 	case e.kind == "bad_key":
 		m[3] = "API key not valid. Please pass a valid API key."
-		m = append(m, "details", []any{members{"@type", "type.googleapis.com/google.rpc.ErrorInfo", "reason", "API_KEY_INVALID", "domain", "googleapis.com",
-			"metadata", members{"service", "generativelanguage.googleapis.com"}}})
+		details = []any{members{"@type", "type.googleapis.com/google.rpc.ErrorInfo", "reason", "API_KEY_INVALID", "domain", "googleapis.com",
+			"metadata", members{"service", "generativelanguage.googleapis.com"}}}
 	case e.status == http.StatusTooManyRequests && e.retryAfterSec != "":
-		m = append(m, "details", []any{members{"@type", "type.googleapis.com/google.rpc.RetryInfo", "retryDelay", e.retryAfterSec + "s"}})
+		details = append(slices.Clip(details), members{"@type", "type.googleapis.com/google.rpc.RetryInfo", "retryDelay", e.retryAfterSec + "s"})
+	}
+	if details != nil {
+		m = append(m, "details", details)
 	}
 	return append(printed(members{"error", m}), '\n')
 }
@@ -172,7 +182,7 @@ func (s *geminiStream) end() []byte {
 }
 
 func (s *geminiStream) failure(e *apiError) []byte {
-	m := members{"error", members{"code", http.StatusServiceUnavailable, "message", e.message, "status", "UNAVAILABLE"}}
+	m := members{"error", members{"code", e.status, "message", e.message, "status", googleStatus[e.status]}}
 	if s.f.array {
 		return append(s.frame(m), "\r\n]"...)
 	}
@@ -187,4 +197,30 @@ func (s *geminiStream) garbage() []byte {
 		return []byte("[" + broken)
 	}
 	return []byte("data: " + broken + "\r\n\r\n")
+}
+
+func (s *geminiStream) malformed() []byte {
+	if !s.f.array {
+		return s.garbage()
+	}
+	return s.frame(members{"candidates", 3}) // what is no JSON would be the array's end
+}
+
+func (s *geminiStream) ping() []byte {
+	if s.f.array {
+		return []byte("\r\n")
+	}
+	return []byte(keepAlive)
+}
+
+// blocked is the answer to a prompt that the filter minds: it has no candidates.
+func (f geminiFormat) blocked(model string) (contentType string, body []byte) {
+	m := members{"promptFeedback", members{"blockReason", "PROHIBITED_CONTENT"}, "usageMetadata", f.usage(Usage{}), "modelVersion", model}
+	switch {
+	case f.sse:
+		return f.streamType(), append(append([]byte("data: "), mustJSON(m)...), "\r\n\r\n"...)
+	case f.array:
+		return f.streamType(), append(append([]byte("["), printed(m)...), "\r\n]"...)
+	}
+	return "application/json; charset=UTF-8", mustJSON(m)
 }

@@ -22,7 +22,7 @@ type Line struct {
 	Seq     int64     `json:"seq"` // from 1, in the order of writing
 	Time    time.Time `json:"time"`
 	Event   string    `json:"event"`   // request (a service), begin, end (a model)
-	Service string    `json:"service"` // openai, azure, anthropic, bedrock, gemini, vertex; s3, dynamodb, sns and so on
+	Service string    `json:"service"` // openai, azure, anthropic, bedrock, gemini, vertex, vllm; s3, dynamodb, sns and so on
 	Op      string    `json:"op"`      // chat, responses, messages, converse, generate, embed, count; GetObject, PutItem, Publish and so on
 	Status  int       `json:"status,omitempty"`
 
@@ -41,13 +41,19 @@ type Line struct {
 	Model    string `json:"model,omitempty"`
 	Request  string `json:"request,omitempty"` // the provider's own request id, as in its header
 	Stream   bool   `json:"stream,omitempty"`
-	Usage    *Usage `json:"usage,omitempty"`  // what the provider bills for: of a broken answer, what had been sent
+	Usage    *Usage `json:"usage,omitempty"`  // what the provider bills for: of a broken answer, what had been sent, or all of it, see [HangUp]
 	Chunks   int    `json:"chunks,omitempty"` // content chunks sent
 	Ended    Ended  `json:"ended,omitempty"`
 	Stop     string `json:"stop,omitempty"` // the model's reason to stop, where it came that far
 	Fault    string `json:"fault,omitempty"`
 	FaultID  string `json:"fault_id,omitempty"`
 	Complain string `json:"complain,omitempty"` // what was wrong with the request
+
+	Sent      int64  `json:"sent,omitempty"`      // bytes of the body of a model's answer
+	Proto     string `json:"proto,omitempty"`     // HTTP/1.1 or HTTP/2.0, of a model's request
+	Continues string `json:"continues,omitempty"` // the request goes on with an answer: prefill, or turn and the manner of it
+	Limit     string `json:"limit,omitempty"`     // which limit refused it: requests, tokens, input, output, concurrent
+	Quota     *Quota `json:"quota,omitempty"`     // what was left of the limits when it was admitted, or refused
 }
 
 func (ln Line) with(event string, status int) Line {

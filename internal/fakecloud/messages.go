@@ -89,6 +89,8 @@ type messagesRequest struct {
 	Temperature  *float64      `json:"temperature"`
 	TopP         *float64      `json:"top_p"`
 	TopK         *int64        `json:"top_k"`
+
+	prefills *bool // see incoming
 }
 
 // outputFormat asks for an answer that follows a schema,
@@ -137,6 +139,7 @@ func (f messagesFormat) decode(at *incoming, body []byte) (*ask, *apiError) {
 	case len(in.Messages) == 0:
 		return nil, invalid("", "messages: at least one message is required")
 	}
+	in.prefills = at.prefill
 	betas := betasOf(at, &in)
 	if e := f.strangers(body, &in, betas); e != nil {
 		return nil, e

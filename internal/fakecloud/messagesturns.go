@@ -89,8 +89,9 @@ func (in *messagesRequest) prefill(a *ask) *apiError {
 		return nil
 	}
 	last := a.Turns[len(a.Turns)-1]
+	a.prefills = true
 	switch n := len(last.Parts); {
-	case generation(in.Model) >= 46:
+	case !prefills(in.prefills, generation(in.Model) < 46):
 		return invalid("", "This model does not support assistant message prefill. The conversation must end with a user message.")
 	case in.thinks():
 		return invalid("", "messages.%d.content.0.type: Expected `thinking` or `redacted_thinking`, but found `text`. When `thinking` is enabled, a final `assistant` message must start with a thinking block.", len(in.Messages)-1)
@@ -98,6 +99,14 @@ func (in *messagesRequest) prefill(a *ask) *apiError {
 		return invalid("", "messages: final assistant content cannot end with trailing whitespace")
 	}
 	return nil
+}
+
+// prefills reports whether a model goes on with an answer that the request has begun.
+func prefills(told *bool, otherwise bool) bool {
+	if told != nil {
+		return *told
+	}
+	return otherwise
 }
 
 // blocks reads content: text, or a list of blocks.

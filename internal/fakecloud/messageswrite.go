@@ -36,6 +36,8 @@ func messagesStop(a *answer) (reason string, sequence any) {
 		return "max_tokens", nil
 	case stopSequence:
 		return "stop_sequence", a.matched
+	case stopFiltered:
+		return "refusal", nil
 	}
 	return "end_turn", nil
 }
@@ -198,6 +200,10 @@ func (s *messagesStream) end() []byte {
 func (s *messagesStream) failure(e *apiError) []byte {
 	return sse("error", messagesFormat{}.failure(e, ""))
 }
+
+func (s *messagesStream) malformed() []byte { return s.garbage() }
+
+func (s *messagesStream) ping() []byte { return s.event("ping", members{}) }
 
 func (s *messagesStream) garbage() []byte {
 	return []byte("event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"ind\x00\n\n")

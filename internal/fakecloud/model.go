@@ -1,6 +1,7 @@
 package fakecloud
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -22,6 +23,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, f format, at inco
 	if x == nil {
 		return
 	}
+	defer x.leave()
+	at.prefill = x.manner.Prefill
 	a, e := f.decode(&at, body)
 	if e == nil {
 		e = s.history.recall(a)
@@ -30,11 +33,24 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, f format, at inco
 		s.reject(w, f, e, x.base)
 		return
 	}
-	out := s.think(f, a, x.base.Request)
-	if f, ok := f.(responsesFormat); ok {
-		s.history.keep(f, out)
+	out := x.think(a)
+	if !x.admit(out.usage.Input, out.usage.Output+out.usage.Reasoning) {
+		return
 	}
+	x.remember(out)
 	x.answer(out)
+}
+
+// remember lets the provider keep what it keeps of a request: its prompt, and what may be
+// gone on from.
+func (x *exchange) remember(a *answer) {
+	u := x.cache.count(x.base.Service+" "+a.ask.model, x.f.automatic(), a.ask)
+	u.Output, u.Reasoning = a.usage.Output, a.usage.Reasoning
+	a.usage = u
+	x.prompted(&u)
+	if f, ok := x.f.(responsesFormat); ok {
+		x.history.keep(f, a)
+	}
 }
 
 // begin reads a model request, logs it and makes the faults that come before it is
@@ -42,7 +58,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, f format, at inco
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, f format, op string, at incoming) (*exchange, []byte) {
 	service, _ := f.provider()
 	base := Line{Service: service, Op: op, Attempt: r.Header.Get("X-Client-Request-Id"),
-		Request: s.ids.next("req_", 24)}
+		Request: s.ids.next("req_", 24), Proto: r.Proto}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 		s.reject(w, f, &apiError{status: http.StatusRequestEntityTooLarge, kind: "request_too_large",
@@ -63,7 +79,15 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, f format, op stri
 	}
 	s.log.write(base.with("begin", 0))
 	x := &exchange{Server: s, f: f, w: w, r: r, base: base, fault: fault, calm: calm}
+	x.place, x.manner = s.manners.at(service, base.Model)
+	if t := x.tapped(); t != nil {
+		x.stream = t.opened()
+	}
 	if x.failEarly() {
+		return nil, nil
+	}
+	if x.manner.Replica != nil && x.manner.Replica.Down {
+		s.reject(w, f, failureOf(Unavailable, f, base.Model), base)
 		return nil, nil
 	}
 	if e := s.authorize(r); e != nil {
@@ -104,9 +128,14 @@ func (s *Server) reject(w http.ResponseWriter, f format, e *apiError, base Line)
 func (s *Server) sendError(w http.ResponseWriter, f format, e *apiError, requestID string) {
 	service, _ := f.provider()
 	e = e.at(service)
-	h := f.header(requestID)
+	h := joined(f.header(requestID), e.header)
+	if e.page {
+		h["Content-Type"] = "text/html; charset=utf-8"
+		send(w, e.status, h, proxyPage(e.status))
+		return
+	}
 	if service == "bedrock" {
-		h["X-Amzn-Errortype"] = amazonErrors[e.status] + ":http://internal.amazon.com/coral/com.amazon.bedrock/"
+		h["X-Amzn-Errortype"] = cmp.Or(e.amazon, amazonErrors[e.status]) + ":http://internal.amazon.com/coral/com.amazon.bedrock/"
 	}
 	if g, ok := f.(geminiFormat); ok && g.sse {
 		h["Content-Type"] = g.streamType() // as Google does, though it is none
@@ -142,17 +171,18 @@ func (e *apiError) at(service string) *apiError {
 
 // think asks the model and gives its answer the provider's form: ids, cap, stop
 // sequences, usage.
-func (s *Server) think(f format, a *ask, requestID string) *answer {
-	service, _ := f.provider()
-	out := &answer{ask: a, request: requestID, created: s.opts.Now().Unix(), stop: stopEnd}
-	out.usage = s.cache.count(service+" "+a.model, f.automatic(), a)
+func (x *exchange) think(a *ask) *answer {
+	f := x.f
+	out := &answer{ask: a, request: x.base.Request, created: x.opts.Now().Unix(), stop: stopEnd}
+	prompt := prefixes("", a)
+	out.usage.Input = prompt[len(prompt)-1].tokens
 	if a.reasoning > 0 {
 		out.usage.Reasoning = a.reasoning
 		if a.maxOutput > 0 {
 			out.usage.Reasoning = min(a.reasoning, a.maxOutput)
 		}
 	}
-	out.parts = analyst.Answer(a.Request)
+	out.parts = x.speak(a)
 	for _, p := range out.parts {
 		if p.Kind == analyst.Call {
 			out.stop = stopTools
@@ -182,7 +212,7 @@ func (s *Server) think(f format, a *ask, requestID string) *answer {
 	}
 	out.parts = append(thoughts, out.parts...)
 	out.split(f.thought(), out.parts)
-	f.ids(&s.ids, out)
+	f.ids(&x.ids, out)
 	return out
 }
 
@@ -196,7 +226,7 @@ func (a *ask) thoughts() []analyst.Part {
 	case a.redacts:
 		return []analyst.Part{{Kind: analyst.Thinking, Name: redacted}}
 	}
-	return []analyst.Part{{Kind: analyst.Thinking, Text: "I look at what I was given and decide what comes next."}}
+	return []analyst.Part{{Kind: analyst.Thinking, Text: analyst.Thought(a.Request)}}
 }
 
 // asText turns the arguments of tools that take a text into that text.

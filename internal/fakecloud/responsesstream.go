@@ -78,7 +78,7 @@ func (s *responsesStream) piece(p piece) []byte {
 
 func (s *responsesStream) end() []byte {
 	kind := "response.completed"
-	if s.a.stop == stopLength {
+	if s.a.stop == stopLength || s.a.stop == stopFiltered {
 		kind = "response.incomplete"
 	}
 	return s.event(kind, "response", s.f.response(s.a, "completed", s.f.output(s.a), responsesUsage(s.a.usage)))
@@ -87,15 +87,26 @@ func (s *responsesStream) end() []byte {
 // failure is what the provider sends in mid-stream: an error, and that the response
 // failed.
 func (s *responsesStream) failure(e *apiError) []byte {
-	out := s.event("error", "error", members{"type", "server_error", "code", "server_error", "message", e.message, "param", nil})
+	kind, code := e.kind, e.code
+	if kind == "" || kind == "overloaded_error" {
+		kind = "server_error"
+	}
+	if code == "" {
+		code = "server_error"
+	}
+	out := s.event("error", "error", members{"type", kind, "code", code, "message", e.message, "param", nil})
 	r := s.f.response(s.a, "failed", []any{}, nil)
 	for i := 0; i < len(r); i += 2 {
 		if r[i] == "error" {
-			r[i+1] = members{"code", "server_error", "message", e.message}
+			r[i+1] = members{"code", code, "message", e.message}
 		}
 	}
 	return append(out, s.event("response.failed", "response", r)...)
 }
+
+func (s *responsesStream) malformed() []byte { return s.garbage() }
+
+func (s *responsesStream) ping() []byte { return []byte(keepAlive) }
 
 func (s *responsesStream) garbage() []byte {
 	return []byte("event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"del\x00\n\n")

@@ -38,8 +38,11 @@ func (f responsesFormat) response(a *answer, status string, output []any, usage 
 	var incomplete, completed any
 	if status == "completed" {
 		completed = a.created
-		if a.stop == stopLength {
+		switch a.stop {
+		case stopLength:
 			status, incomplete, completed = "incomplete", members{"reason", "max_output_tokens"}, nil
+		case stopFiltered:
+			status, incomplete, completed = "incomplete", members{"reason", "content_filter"}, nil
 		}
 	}
 	echo := func(name string, otherwise any) any {

@@ -42,7 +42,7 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, c standin.Cloud, 
 		v.answer(c.Fail(v.req, status, "EntityTooLarge", "read the body: "+err.Error()))
 		return
 	}
-	fault, calm := s.faults.hit(faultRequest{service: v.line.Service, op: v.line.Op, path: r.URL.RequestURI(),
+	fault, calm := s.faults.hit(faultRequest{cloud: true, service: v.line.Service, op: v.line.Op, path: r.URL.RequestURI(),
 		ids: v.line.Command + " " + v.line.Effect, body: body}, s.opts.Now())
 	if fault == nil {
 		v.answer(c.Do(v.req))
@@ -165,13 +165,4 @@ func came(out *standin.Outcome, n int) {
 		readings[string(price.MeterBytesRead)] = int64(n)
 	}
 	out.Readings = readings
-}
-
-func joined(a, b map[string]string) map[string]string {
-	a = maps.Clone(a)
-	if a == nil {
-		a = map[string]string{}
-	}
-	maps.Copy(a, b)
-	return a
 }

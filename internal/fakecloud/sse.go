@@ -18,10 +18,12 @@ func sse(event string, data []byte) []byte {
 	return []byte(b.String())
 }
 
-func joinText(parts []analyst.Part) string {
+func joinText(parts []analyst.Part) string { return joinKind(parts, analyst.Text) }
+
+func joinKind(parts []analyst.Part, kind analyst.Kind) string {
 	var b strings.Builder
 	for _, p := range parts {
-		if p.Kind == analyst.Text {
+		if p.Kind == kind {
 			b.WriteString(p.Text)
 		}
 	}

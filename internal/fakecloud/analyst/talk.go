@@ -24,8 +24,10 @@ func (v *view) talk() []Part {
 	if v.company != "" && len(v.req.Tools) == 0 {
 		return v.say(fmt.Sprintf("I cannot judge %s: I have no tools to read its filings with, and I do not guess figures.", v.company))
 	}
-	lower := strings.ToLower(said)
+	lower, text := strings.ToLower(said), long(said)
 	switch {
+	case text != "":
+		return v.say(text)
 	case said == "":
 		return v.say("Hello! What can I do for you?")
 	case strings.Contains(lower, "hello") || strings.HasPrefix(lower, "hi"):
@@ -71,6 +73,9 @@ func (v *view) asked(said string) []next {
 		t := describe(raw)
 		var calls []next
 		for _, noun := range nouns(said) {
+			if text := long(said); text != "" {
+				noun += ": " + text
+			}
 			if args, ok := fill(raw.Schema, noun).(map[string]any); ok && !slices.ContainsFunc(calls, func(n next) bool { return maps.Equal(textsOf(n.args), textsOf(args)) }) {
 				calls = append(calls, next{t, args})
 			}
@@ -129,6 +134,9 @@ func forced(v *view) []Part {
 
 // fillJSON answers in JSON.
 func fillJSON(schema json.RawMessage, said string) string {
+	if text := long(said); text != "" {
+		said = text
+	}
 	value := fill(schema, said)
 	if value == nil {
 		value = map[string]any{"text": said}
