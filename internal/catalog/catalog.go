@@ -30,6 +30,8 @@ type Catalog struct {
 	services []*Service
 	names    map[name][]*named // aliases and ids, newest first
 	keys     map[string]*Service
+	spoken   map[string]Can    // of a kind: the features that its file has of any model
+	versions map[string]string // what a maker's undated name means: identities, see [Catalog.Identity]
 }
 
 type name struct{ kind, name string }
@@ -179,11 +181,14 @@ var apiNames = map[string]string{
 
 // index makes the look-ups; it wants everything valid.
 func (c *Catalog) index() {
-	c.names, c.keys = map[name][]*named{}, map[string]*Service{}
+	c.names, c.keys, c.versions = map[name][]*named{}, map[string]*Service{}, map[string]string{}
+	c.spoken = map[string]Can{}
 	for _, m := range c.models {
 		c.addName(m, m.ID, "")
+		c.spoken[m.Kind] |= canOf(m)
 		for _, a := range m.Aliases {
 			c.addName(m, a.Name, a.From)
+			c.addVersion(m, a.Name)
 		}
 	}
 	for _, s := range c.services {

@@ -12,6 +12,7 @@ type Error struct {
 	Blame      Blame
 	Billed     Billed
 	RetryAfter time.Duration // what the upstream asked for; 0 where it did not
+	Retry      Retry         // what the upstream says of sending the same again
 
 	Status  int    // HTTP status, the upstream's or our own
 	Code    string // the upstream's machine word, where it gave one
@@ -76,4 +77,14 @@ const (
 	BilledNo    Billed = "no"
 	BilledMaybe Billed = "maybe"
 	BilledYes   Billed = "yes"
+)
+
+// Retry is an upstream's own word on whether the same request may be sent to it again.
+type Retry uint8
+
+// What an upstream says; mostly nothing.
+const (
+	RetryUnsaid Retry = iota
+	RetryYes
+	RetryNo
 )

@@ -37,8 +37,11 @@ type Request struct {
 	Stream        bool
 	StreamUsage   bool // the client asked for usage at the end of the stream
 	Store         *bool
-	Modalities    []string      // of the answer, where more than text is asked for: "text", "audio", "image"
-	Embed         *EmbedRequest // of the operation Embed; then there are no messages
+	// Prefill: the last message is the assistant's, an answer that was begun, and is to
+	// be gone on from and not answered.
+	Prefill    bool
+	Modalities []string      // of the answer, where more than text is asked for: "text", "audio", "image"
+	Embed      *EmbedRequest // of the operation Embed; then there are no messages
 
 	// Extra holds members with no canonical place, in their order, so that the
 	// same format can write them back and another can say what it lost.

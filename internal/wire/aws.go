@@ -85,7 +85,7 @@ func classifyAWS(kind string, status int, header http.Header, body []byte) *llm.
 	kind, _, _ = strings.Cut(kind, ":")
 	kind = kind[strings.LastIndexByte(kind, '#')+1:]
 	if kind == "" {
-		kind = said.Code
+		kind = pickText(said.Code, said.Type)
 	}
 	said.Code, said.Type = kind, ""
 	stem := strings.TrimSuffix(strings.TrimSuffix(kind, "Exception"), "Error")
@@ -108,6 +108,8 @@ func classifyAWS(kind string, status int, header http.Header, body []byte) *llm.
 		class = llm.Unauthorized
 	case class == "" && has(text, "model identifier is invalid", "on-demand throughput isn", "model identifier"):
 		class = llm.NotFound
+	case class == llm.RateLimited && has(text, "tokens per day"):
+		class, said.Daily = llm.QuotaExhausted, true
 	case class == "" && has(text, "operation not allowed"):
 		class = llm.Forbidden
 	}
@@ -116,6 +118,12 @@ func classifyAWS(kind string, status int, header http.Header, body []byte) *llm.
 	if class != "" && e.Class != llm.ContextOverflow {
 		e.Class = class
 		e.Blame, e.Billed = blameOf(class)
+		if class == llm.Forbidden && has(text, "access to the model") {
+			e.Blame = llm.BlameDeployment // the account has not taken the model; its credential is good for others
+		}
+		if said.Daily {
+			e.Blame = llm.BlameQuota // a day's tokens of one model
+		}
 		if class == llm.Unauthorized {
 			e.Message = "the provider refused the credential" // its own words may quote it
 		}

@@ -46,6 +46,9 @@ type Dialect struct {
 	// and digits; 0 where any short id will do.
 	ToolIDLength int
 
+	// Prefill is how a request asks to go on from an answer that is begun (chat).
+	Prefill Prefilling
+
 	// InAddress: model and stream stand in the request's address; a body that states
 	// them is refused (Bedrock, Vertex).
 	InAddress bool

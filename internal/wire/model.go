@@ -182,6 +182,9 @@ func LossesAt(table *LossTable, r *llm.Request, t *Target) []Loss {
 		return out
 	}
 	out = t.Dialect.Lost(r, table.Format, out)
+	if table.Format == llm.Chat && GoesOn(r, t) != 0 {
+		out = slices.DeleteFunc(slices.Clone(out), func(l Loss) bool { return l.Field == "prefill" })
+	}
 	for _, l := range t.Model.Losses(r) {
 		if slices.Contains(sampling, l.Field) { // whether the format has a member for it does not count then
 			out = slices.DeleteFunc(out, func(o Loss) bool { return o.Field == l.Field || o.Field == l.Field+">1" })

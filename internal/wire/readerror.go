@@ -10,9 +10,16 @@ import (
 // ReadError reads an error body. The shapes are {"error":{…}} of most vendors,
 // {"error":"text"} (Ollama, Hugging Face, xAI), {"detail":…} (Mistral),
 // {"message":…} (Cohere, Bedrock), {"type":"error","error":{…}} (Anthropic), and
-// whatever a proxy in between writes.
+// whatever a proxy in between writes. Google's come in a list of one where a stream
+// was asked for.
 func ReadError(body []byte) (s Said) {
 	c := raw.On(body)
+	if c.Kind() == '[' {
+		c.List()
+		if !c.More() {
+			return Said{Message: plain(body)}
+		}
+	}
 	if c.Kind() != '{' {
 		return Said{Message: plain(body)}
 	}
@@ -40,9 +47,13 @@ func ReadError(body []byte) (s Said) {
 			if m := c.TextIf(); s.Message == "" {
 				s.Message = m
 			}
-		case "code", "type":
-			if w := word(&c); s.Code == "" && w != "error" {
+		case "code":
+			if w := word(&c); s.Code == "" {
 				s.Code = w
+			}
+		case "type", "error_type":
+			if w := word(&c); s.Type == "" && w != "error" {
+				s.Type = w
 			}
 		default:
 			c.Skip()
@@ -74,6 +85,12 @@ func inner(c *raw.Cursor, s *Said) {
 			s.Param = c.TextIf()
 		case "status_code":
 			s.Status = int(c.Count())
+		case "status": // Google's word
+			if w := c.TextIf(); s.Type == "" {
+				s.Type = w
+			}
+		case "details":
+			details(c, s)
 		case "metadata":
 			if c.Kind() == '{' {
 				metadata(c, s)
@@ -100,6 +117,57 @@ func metadata(c *raw.Cursor, s *Said) {
 			}
 		} else {
 			c.Skip()
+		}
+	}
+}
+
+// details are Google's; one of them says how long to wait (google.rpc.RetryInfo), and
+// one what is used up (google.rpc.QuotaFailure).
+func details(c *raw.Cursor, s *Said) {
+	if c.Kind() != '[' {
+		c.Skip()
+		return
+	}
+	for c.List(); c.More(); {
+		if c.Kind() != '{' {
+			c.Skip()
+			continue
+		}
+		for c.Object(); ; {
+			key, ok := c.Key()
+			if !ok {
+				break
+			}
+			switch {
+			case string(key) == "retryDelay":
+				s.RetryAfter = Delay(c.TextIf())
+			case string(key) == "violations" && c.Kind() == '[':
+				violations(c, s)
+			default:
+				c.Skip()
+			}
+		}
+	}
+}
+
+// violations name the quotas, such as GenerateRequestsPerDayPerProjectPerModel-FreeTier.
+func violations(c *raw.Cursor, s *Said) {
+	for c.List(); c.More(); {
+		if c.Kind() != '{' {
+			c.Skip()
+			continue
+		}
+		for c.Object(); ; {
+			key, ok := c.Key()
+			if !ok {
+				break
+			}
+			if string(key) == "quotaId" {
+				id := c.TextIf()
+				s.Daily = s.Daily || strings.Contains(id, "PerDay")
+			} else {
+				c.Skip()
+			}
 		}
 	}
 }

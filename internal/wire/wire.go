@@ -200,6 +200,10 @@ type FrameOptions struct {
 	Model     string                 // rewrite the model name in passing frames to this, where not empty
 	Framing   Framing                // as the client reads it
 	Seal      func(id string) string // as in Answer
+	// Cut: this is the beginning of a stream that broke off. At its end what is open is
+	// told as far as it came, and nothing is made up or missed; the proper end, which no
+	// event tells, comes all the same. With Events only.
+	Cut bool
 }
 
 // Stream reads an upstream's stream. Not safe for concurrent use.

@@ -229,8 +229,32 @@ func (b *blocks) finish(reason string, v *stream.Verdict) {
 }
 
 func (b *blocks) end(v *stream.Verdict) {
+	b.stop(v)
+	v.Events = append(v.Events, llm.Event{Kind: llm.End})
+}
+
+// cut ends the reading of an answer that broke off. Calls that are complete are told,
+// and so is that one is not.
+func (b *blocks) cut(stopped bool, v *stream.Verdict) {
+	switch {
+	case stopped:
+		b.stop(v)
+	case b.settled():
+		b.flush(v)
+		if t := string(b.late); t != "" {
+			b.late = nil
+			b.text(llm.Text, t, v)
+		}
+	default:
+		for n := b.current; n < len(b.calls); n++ {
+			b.hand(n, v)
+		}
+	}
+}
+
+func (b *blocks) stop(v *stream.Verdict) {
 	b.finish(b.reason, v)
 	stop, detail := stopOf(b.reason)
 	stop, detail = told(stop, detail, len(b.calls) > 0, b.refused)
-	v.Events = append(v.Events, llm.Event{Kind: llm.Stop, Stop: stop, StopDetail: detail}, llm.Event{Kind: llm.End})
+	v.Events = append(v.Events, llm.Event{Kind: llm.Stop, Stop: stop, StopDetail: detail})
 }

@@ -284,6 +284,12 @@ func (s *scan) choice(c *raw.Cursor, v *stream.Verdict) {
 
 // AtEnd implements stream.Scanner.
 func (s *scan) AtEnd(v *stream.Verdict) *llm.Error {
+	if s.o.Cut {
+		if s.out != nil {
+			s.out.cut(s.p.Stopped, v)
+		}
+		return nil
+	}
 	switch {
 	case !s.p.Stopped:
 		return wire.BrokenStream("it ended without a finish_reason")

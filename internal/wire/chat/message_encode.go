@@ -193,6 +193,14 @@ func (e *encoder) assistant(n int, m *llm.Message) {
 		}
 		b.EndList()
 	}
+	if n == len(e.r.Messages)-1 {
+		switch e.goesOn {
+		case wire.PrefillPrefix, wire.PrefillPrefixBeta:
+			b.PutBool("prefix", true)
+		case wire.PrefillPartial:
+			b.PutBool("partial", true)
+		}
+	}
 	e.close(m, true)
 }
 

@@ -32,8 +32,9 @@ type encoder struct {
 	t   *wire.Target
 	ids wire.CallIDs
 
-	toClient  bool // an answer is written, not a request
-	inDetails bool // the message in hand has its own reasoning_details, with all state
+	goesOn    wire.Prefilling // the last message is an answer that is begun
+	toClient  bool            // an answer is written, not a request
+	inDetails bool            // the message in hand has its own reasoning_details, with all state
 }
 
 // takes reports whether the vendor takes a field. What a client of this format says
@@ -96,6 +97,11 @@ func (e *encoder) request() {
 	e.output()
 	b.Extras(r.Extra, llm.Chat, "")
 	e.tools()
+	e.goesOn = wire.GoesOn(r, e.t)
+	if e.goesOn == wire.PrefillContinue {
+		b.PutBool("continue_final_message", true)
+		b.PutBool("add_generation_prompt", false) // the two exclude each other, and this one is on by itself
+	}
 	b.Key("messages")
 	b.List()
 	for i := range r.Messages {

@@ -27,6 +27,7 @@ type writer struct {
 	think int64 // thinking parts begun
 	runes int   // of text written
 	usage llm.Usage
+	resumed
 }
 
 type part struct {
@@ -90,6 +91,7 @@ func (w *writer) open(dst []byte) raw.Builder {
 		b.PutString("object", "chat.completion.chunk")
 		b.PutInt("created", w.as.Created)
 		b.PutString("model", w.as.Model)
+		w.again(&b)
 		b.Key("choices")
 		b.List()
 		w.head = b.B
@@ -159,7 +161,7 @@ func (w *writer) start(dst []byte, e *llm.Event) []byte {
 		p.think = w.think
 		w.think++
 		if e.Part.Text != "" {
-			dst = w.put(dst, "reasoning_content", e.Part.Text)
+			dst = w.put(dst, w.thinking(), e.Part.Text)
 		}
 		if e.Part.Redacted != "" || e.Part.Signature != "" {
 			state := e.Part
@@ -237,7 +239,7 @@ func (w *writer) delta(dst []byte, e *llm.Event) []byte {
 		return w.put(dst, "refusal", e.Text)
 	case llm.Thinking:
 		if e.Text != "" {
-			dst = w.put(dst, "reasoning_content", e.Text)
+			dst = w.put(dst, w.thinking(), e.Text)
 		}
 		if e.Signature != "" {
 			dst = w.detail(dst, p, &llm.Part{Signature: e.Signature, Maker: e.Maker, ID: p.id})
@@ -302,7 +304,7 @@ func (w *writer) stop(dst []byte, e *llm.Event) []byte {
 }
 
 func (w *writer) end(dst []byte) []byte {
-	if w.as.StreamUsage && w.usage.Reported {
+	if w.as.StreamUsage && w.usage.Reported && !w.counted {
 		b := w.open(dst)
 		b.EndList()
 		putUsage(&b, &w.usage)

@@ -210,6 +210,22 @@ func (k *openBlock) end(v *stream.Verdict) {
 	v.Events = append(v.Events, llm.Event{Kind: llm.BlockStop, Index: k.index})
 }
 
+// cut tells of blocks that are not complete and were not told of.
+func (b *blocks) cut(v *stream.Verdict) {
+	for i := range b.open {
+		k := &b.open[i]
+		if !k.whole {
+			continue
+		}
+		p := k.part
+		p.Kind = k.kind
+		if k.kind == llm.Opaque {
+			p = llm.Part{Kind: llm.Opaque, From: format, Raw: k.joined()}
+		}
+		v.Events = append(v.Events, llm.Event{Kind: llm.BlockStart, Index: k.index, Part: p})
+	}
+}
+
 // joined is a server tool's block with what was streamed into it, as it stands in an
 // unstreamed answer.
 func (k *openBlock) joined() []byte {

@@ -11,7 +11,7 @@ import (
 
 // Frames implements wire.Codec.
 func (Codec) Frames(r io.Reader, d *wire.Dialect, o wire.FrameOptions) wire.Stream {
-	s := &scan{}
+	s := &scan{cut: o.Cut}
 	if o.Events {
 		s.out = &blocks{}
 	}
@@ -28,6 +28,7 @@ type scan struct {
 	p   llm.Progress
 	out *blocks
 	n   counts
+	cut bool
 	// alike is how the last piece of text began, up to its text: most begin so.
 	alike []byte
 	at    raw.Cursor
@@ -192,6 +193,12 @@ func (s *scan) end(v *stream.Verdict) {
 
 // AtEnd implements stream.Scanner.
 func (s *scan) AtEnd(v *stream.Verdict) *llm.Error {
+	if s.cut {
+		if s.out != nil {
+			s.out.cut(v)
+		}
+		return nil
+	}
 	switch {
 	case !s.p.Stopped:
 		return wire.BrokenStream("it ended without messageStop")

@@ -12,6 +12,7 @@ import (
 // EncodeRequest implements wire.Codec. Messages come last, so that a longer history
 // begins with the bytes of a shorter one.
 func (Codec) EncodeRequest(r *llm.Request, t *wire.Target) ([]byte, []wire.Loss, error) {
+	r = wire.Begun(r)
 	e := newEncoder(r, t)
 	e.losses = append(append(wire.LossesAt(&Table, r, t), elsewhere(r)...), e.modelLosses()...)
 	if err := wire.RefuseLossy(e.losses, t, llm.Converse); err != nil {

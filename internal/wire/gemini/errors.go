@@ -80,7 +80,7 @@ func (s *said) detail(c *raw.Cursor) {
 		case "reason":
 			s.reasons = append(s.reasons, text(c))
 		case "retryDelay":
-			s.retry = delay(text(c))
+			s.retry = wire.Delay(text(c))
 		case "violations":
 			objects(c, func() {
 				for c.Object(); ; {
@@ -102,15 +102,6 @@ func (s *said) detail(c *raw.Cursor) {
 	}
 }
 
-// delay reads a duration such as 34.074824224s.
-func delay(s string) time.Duration {
-	f, err := strconv.ParseFloat(strings.TrimSuffix(s, "s"), 64)
-	if err != nil || f <= 0 || f > 1e6 {
-		return 0
-	}
-	return time.Duration(f * float64(time.Second))
-}
-
 // DecodeError implements wire.Codec.
 func (Codec) DecodeError(status int, header http.Header, body []byte, _ *wire.Dialect) *llm.Error {
 	return decodeError(status, header, body)
@@ -129,6 +120,9 @@ func decodeError(status int, header http.Header, body []byte) *llm.Error {
 	if s.retry > 0 {
 		e.RetryAfter = s.retry
 	}
+	if e.Class == llm.QuotaExhausted && s.daily() {
+		e.Blame = llm.BlameQuota // a day's share of one model, not the account's money
+	}
 	return e
 }
 
@@ -146,8 +140,13 @@ func (s *said) word() string {
 			return "quota_exceeded"
 		}
 		return "rate_limit_exceeded"
-	case s.status == "FAILED_PRECONDITION" && strings.Contains(text, "billing"):
+	case s.has("RATE_LIMIT_EXCEEDED"): // older services say it with 403
+		return "rate_limit_exceeded"
+	case s.has("BILLING_DISABLED"), s.has("CONSUMER_SUSPENDED"),
+		(s.status == "FAILED_PRECONDITION" || s.status == "PERMISSION_DENIED") && strings.Contains(text, "billing"):
 		return "billing_error"
+	case s.has("ACCESS_TOKEN_EXPIRED"), s.has("CREDENTIALS_MISSING"):
+		return "authentication_error"
 	case s.status == "FAILED_PRECONDITION" && strings.Contains(text, "location is not supported"):
 		return "permission_denied"
 	case s.status == "CANCELLED":

@@ -180,10 +180,15 @@ func (e *events) ground(name string, c *raw.Cursor, v *stream.Verdict) {
 
 // end tells why the answer ended, and that it did.
 func (e *events) end(blocked string, none bool, v *stream.Verdict) {
+	e.stop(blocked, none, v)
+	v.Events = append(v.Events, llm.Event{Kind: llm.End})
+}
+
+func (e *events) stop(blocked string, none bool, v *stream.Verdict) {
 	e.shut(v)
 	stop, detail := stopOf(e.word, e.calls > 0)
 	if none && blocked != "" {
 		stop, detail = llm.StopRefusal, blocked
 	}
-	v.Events = append(v.Events, llm.Event{Kind: llm.Stop, Stop: stop, StopDetail: detail}, llm.Event{Kind: llm.End})
+	v.Events = append(v.Events, llm.Event{Kind: llm.Stop, Stop: stop, StopDetail: detail})
 }

@@ -11,7 +11,7 @@ import (
 
 // Frames implements wire.Codec.
 func (Codec) Frames(r io.Reader, d *wire.Dialect, o wire.FrameOptions) wire.Stream {
-	s := &chunks{}
+	s := &chunks{cut: o.Cut}
 	if o.Model != "" {
 		s.model = raw.AppendString(nil, o.Model)
 	}
@@ -35,6 +35,7 @@ type chunks struct {
 	begun, finished uint64 // candidates, by index
 	blocked         string // why the prompt was refused
 	last            alike
+	cut             bool
 }
 
 // head is what stands at the top of a chunk.
@@ -345,6 +346,12 @@ func (s *chunks) call(c *raw.Cursor, v *stream.Verdict) {
 // AtEnd implements stream.Scanner. The format has no event that ends a stream: it is
 // whole where each candidate has said why it ended.
 func (s *chunks) AtEnd(v *stream.Verdict) *llm.Error {
+	if s.cut {
+		if s.p.Stopped && s.out != nil {
+			s.out.stop(s.blocked, s.begun == 0, v)
+		}
+		return nil
+	}
 	if !s.p.Stopped {
 		return wire.BrokenStream("it ended without a finishReason")
 	}

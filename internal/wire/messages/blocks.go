@@ -176,6 +176,15 @@ func (b *blocks) reason(word, sequence string, v *stream.Verdict) {
 	v.Events = append(v.Events, llm.Event{Kind: llm.Stop, Stop: stop, StopDetail: detail})
 }
 
+// cut tells of blocks that are not complete and were not told of.
+func (b *blocks) cut(v *stream.Verdict) {
+	for i := range b.open {
+		if k := &b.open[i]; k.kind == llm.Opaque {
+			v.Events = append(v.Events, llm.Event{Kind: llm.BlockStart, Index: k.index, Part: llm.Part{Kind: llm.Opaque, From: llm.Messages, Raw: k.whole()}})
+		}
+	}
+}
+
 func (b *blocks) end(v *stream.Verdict) {
 	b.alone(v)
 	v.Events = append(v.Events, llm.Event{Kind: llm.End})

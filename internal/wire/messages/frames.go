@@ -11,7 +11,7 @@ import (
 
 // Frames implements wire.Codec.
 func (Codec) Frames(r io.Reader, d *wire.Dialect, o wire.FrameOptions) wire.Stream {
-	s := &scan{}
+	s := &scan{cut: o.Cut}
 	if o.Model != "" {
 		s.model = raw.AppendString(nil, o.Model)
 	}
@@ -33,6 +33,7 @@ type scan struct {
 	open    int // blocks that are open
 	out     *blocks
 	counted bool // message_delta has brought its usage
+	cut     bool
 	last    said
 }
 
@@ -211,6 +212,12 @@ func (s *scan) message(c *raw.Cursor, v *stream.Verdict) {
 
 // AtEnd implements stream.Scanner.
 func (s *scan) AtEnd(v *stream.Verdict) *llm.Error {
+	if s.cut {
+		if s.out != nil {
+			s.out.cut(v)
+		}
+		return nil
+	}
 	switch {
 	case !s.p.Stopped:
 		return wire.BrokenStream("it ended without a stop_reason")

@@ -13,6 +13,7 @@ const defaultCap = 4096
 // EncodeRequest implements wire.Codec. Messages come last, so that a longer
 // history begins with the bytes of a shorter one.
 func (Codec) EncodeRequest(r *llm.Request, t *wire.Target) ([]byte, []wire.Loss, error) {
+	r = wire.Begun(r)
 	losses := wire.LossesAt(&Table, r, t)
 	if e := wire.RefuseLossy(losses, t, llm.Messages); e != nil {
 		return nil, losses, e

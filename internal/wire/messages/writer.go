@@ -28,6 +28,7 @@ type writer struct {
 	usage llm.Usage
 	stop  llm.Event
 	head  head // of the last delta
+	told  bool // why it ends: message_delta was written by another
 }
 
 // sealed is state of another maker, which is wrapped once all of it is there.
@@ -251,14 +252,16 @@ type head struct {
 }
 
 func (w *writer) end(dst []byte) []byte {
-	b := w.begin(dst, "message_delta")
-	b.Key("delta")
-	b.Object()
-	putStop(&b, w.stop.Stop, w.stop.StopDetail)
-	b.EndObject()
-	putUsage(&b, &w.usage)
-	dst = w.finish(&b)
-	b = w.begin(dst, "message_stop")
+	if !w.told {
+		b := w.begin(dst, "message_delta")
+		b.Key("delta")
+		b.Object()
+		putStop(&b, w.stop.Stop, w.stop.StopDetail)
+		b.EndObject()
+		putUsage(&b, &w.usage)
+		dst = w.finish(&b)
+	}
+	b := w.begin(dst, "message_stop")
 	return w.out.End(w.finish(&b))
 }
 

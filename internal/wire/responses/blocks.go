@@ -154,7 +154,7 @@ func (b *blocks) content(s *answer, it *item, kind llm.PartKind, v *stream.Verdi
 	b.refused = b.refused || kind == llm.Refusal
 	it.inPart = s.ev.content
 	p := llm.Part{Kind: kind, Extra: it.extra}
-	it.extra = nil
+	it.extra, it.told = nil, false
 	b.open(it, p, v)
 }
 
@@ -163,6 +163,7 @@ func (b *blocks) partDone(s *answer, it *item) {
 	if !s.ev.has(s.ev.part) || !it.begun || it.kind != "message" {
 		return
 	}
+	it.told = it.told || it.inPart == s.ev.content
 	c := s.ev.at(s.ev.part)
 	for ok := c.Kind() == '{' && c.Object(); ok; {
 		key, more := c.Key()

@@ -72,6 +72,24 @@ func (b *blocks) all(parts []llm.Part, v *stream.Verdict) {
 	}
 }
 
+// cut tells of items that are not complete and were not told of, and of texts that
+// are complete inside such.
+func (b *blocks) cut(s *answer, v *stream.Verdict) {
+	for i := range s.open {
+		switch it := &s.open[i]; {
+		case it.kind == "message":
+			if it.told {
+				b.close(it, v)
+			}
+		case it.begun:
+		case it.kind == "reasoning":
+			b.open(it, llm.Part{Kind: llm.Thinking, ID: it.id}, v)
+		default:
+			b.open(it, llm.Part{Kind: llm.Opaque, From: llm.Responses, Raw: []byte(`{"type":` + string(quoted(it.kind)) + `}`)}, v)
+		}
+	}
+}
+
 func (b *blocks) end(s *answer, r *llm.Response, how *ending, v *stream.Verdict) {
 	for i := range s.open { // a server that does not end its items
 		it := &s.open[i]

@@ -12,7 +12,7 @@ import (
 
 // Frames implements wire.Codec.
 func (Codec) Frames(r io.Reader, d *wire.Dialect, o wire.FrameOptions) wire.Stream {
-	s := &answer{d: d, model: o.Model, seal: o.Seal}
+	s := &answer{d: d, model: o.Model, seal: o.Seal, cut: o.Cut}
 	if o.Events {
 		s.out = &blocks{d: d}
 	}
@@ -29,6 +29,7 @@ type answer struct {
 	d     *wire.Dialect
 	model string
 	seal  func(string) string
+	cut   bool
 
 	ev     event
 	like   alike
@@ -53,6 +54,7 @@ type item struct {
 	inPart int64 // which part that is
 	begun  bool
 	raw    bool // reasoning: it is shown as it is, not summarised
+	told   bool // the text of the part that is open was told whole
 	extra  []llm.Extra
 	late   []llm.Extra // for the block's end
 }

@@ -108,7 +108,13 @@ func (s *answer) failed(data []byte) *llm.Error {
 
 // AtEnd implements stream.Scanner: the last event is the only one that says that an
 // answer is whole.
-func (s *answer) AtEnd(*stream.Verdict) *llm.Error {
+func (s *answer) AtEnd(v *stream.Verdict) *llm.Error {
+	if s.cut {
+		if s.out != nil {
+			s.out.cut(s, v)
+		}
+		return nil
+	}
 	return wire.BrokenStream("it ended without response.completed")
 }
 

@@ -60,6 +60,7 @@ func (s *answer) delta(name []byte, kind llm.PartKind, v *stream.Verdict) {
 // servers send it.
 func (s *answer) whole(kind llm.PartKind, v *stream.Verdict) {
 	it := s.find()
+	it.told = it.inPart == s.ev.content
 	if it.parts&bit(s.ev.content) != 0 || !s.ev.has(s.ev.whole) {
 		return
 	}

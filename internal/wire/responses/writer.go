@@ -33,7 +33,8 @@ type writer struct {
 	usage   llm.Usage
 	stop    llm.Event
 	refusal bool
-	head    head // of the last delta
+	head    head   // of the last delta
+	owed    []byte // events that end what another's frames left half told
 }
 
 // block is a canonical part that is being written.
@@ -48,6 +49,12 @@ type block struct {
 	arg  textReader // custom tools: reads the input out of the arguments
 	open bool
 	told bool // reasoning: its summary was begun
+
+	// Of an item that another began.
+	before [][]byte // reasoning: the parts that are complete, as JSON
+	plain  bool     // reasoning: it is shown as it is, not summarised
+	events string   // reasoning: what the events of the part that is open are called
+	ended  bool     // a call: its arguments were told whole
 }
 
 // outItem is an item of the answer.
@@ -64,6 +71,9 @@ type outItem struct {
 // this format tells both in one event.
 func (w *writer) Write(dst []byte, events []llm.Event) []byte {
 	events = w.carry.Events(events)
+	if w.owed != nil && len(events) > 0 {
+		dst, w.owed = append(dst, w.owed...), nil
+	}
 	for i := range events {
 		dst = w.write(dst, &events[i])
 	}

@@ -42,33 +42,55 @@ func (w *writer) summary(dst []byte, k *block, text string) []byte {
 func (w *writer) summaryEvent(dst []byte, kind string, k *block, text string) []byte {
 	b := w.begin(dst, kind)
 	w.where(&b, k)
-	b.PutInt("summary_index", 0)
+	b.PutInt("summary_index", int64(k.part))
 	b.Key("part")
+	putThought(&b, "summary_text", text)
+	return w.finish(&b)
+}
+
+func putThought(b *raw.Builder, kind, text string) {
 	b.Object()
-	b.PutString("type", "summary_text")
+	b.PutString("type", kind)
 	b.PutString("text", text)
 	b.EndObject()
-	return w.finish(&b)
 }
 
 func (w *writer) thinkingStop(dst []byte, k *block) []byte {
 	text := string(k.text)
-	if k.told {
+	kind := "summary_text"
+	if k.plain {
+		kind = "reasoning_text"
+	}
+	switch {
+	case k.told && k.plain:
+		dst = w.plainDone(dst, k, text)
+	case k.told:
 		b := w.begin(dst, "response.reasoning_summary_text.done")
 		w.where(&b, k)
-		b.PutInt("summary_index", 0)
+		b.PutInt("summary_index", int64(k.part))
 		b.PutString("text", text)
 		dst = w.finish(&b)
 		dst = w.summaryEvent(dst, "response.reasoning_summary_part.done", k, text)
+	}
+	parts := k.before
+	if k.told {
+		var b raw.Builder
+		putThought(&b, kind, text)
+		parts = append(parts, b.B)
 	}
 	k.p.Text, k.text = text, nil
 	b := raw.Builder{}
 	b.Object()
 	b.PutString("id", w.outs[k.out].id)
 	b.PutString("type", "reasoning")
-	if raw.Find(k.p.Extra, llm.Responses, "summary") == nil {
-		b.Key("summary")
-		putSummary(&b, text)
+	own := raw.Find(k.p.Extra, llm.Responses, "summary") != nil
+	if k.plain {
+		if !own {
+			putList(&b, "summary", nil)
+		}
+		putList(&b, "content", parts)
+	} else if !own {
+		putList(&b, "summary", parts)
 	}
 	if state := wrapped(&k.p); state != "" {
 		b.PutString("encrypted_content", state)
@@ -77,6 +99,15 @@ func (w *writer) thinkingStop(dst []byte, k *block) []byte {
 	b.EndObject()
 	oneLine(b.B)
 	return w.itemDone(dst, k.out, b.B)
+}
+
+func putList(b *raw.Builder, name string, list [][]byte) {
+	b.Key(name)
+	b.List()
+	for _, v := range list {
+		b.Raw(v)
+	}
+	b.EndList()
 }
 
 func (w *writer) callStart(dst []byte, k *block) []byte {
@@ -161,8 +192,9 @@ func (w *writer) arguments(dst []byte, k *block, text string) []byte {
 }
 
 func (w *writer) callStop(dst []byte, k *block) []byte {
-	switch k.tool.call {
-	case functionCall:
+	switch {
+	case k.ended:
+	case k.tool.call == functionCall:
 		if strings.TrimSpace(string(k.text)) == "" {
 			k.text = []byte("{}") // no arguments at all: clients parse the text
 		}
@@ -171,7 +203,7 @@ func (w *writer) callStop(dst []byte, k *block) []byte {
 		b.PutString("name", k.tool.name)
 		b.PutString("arguments", string(k.text))
 		dst = w.finish(&b)
-	case customCall:
+	case k.tool.call == customCall:
 		input := inputText(wire.Arguments(string(k.text)))
 		if k.sent < len(input) { // what could not be told before its end
 			dst = w.piece(dst, "response.custom_tool_call_input.delta", "", k, input[k.sent:], "")

@@ -31,7 +31,9 @@ func (w *writer) messageDone(dst []byte, out int) []byte {
 	b.Key("content")
 	b.List()
 	for _, part := range o.parts {
-		b.Raw(part)
+		if part != nil { // the places before the first part, where another numbered that 1
+			b.Raw(part)
+		}
 	}
 	b.EndList()
 	b.EndObject()

@@ -82,6 +82,9 @@ func (f *Framer) finish(dst []byte, pad bool) []byte {
 	return sse.Finish(dst)
 }
 
+// Resume says that something was written before, by another.
+func (f *Framer) Resume() { f.some = true }
+
 // Event appends an event whose data is at hand.
 func (f *Framer) Event(dst []byte, name string, data []byte) []byte {
 	return f.Finish(append(f.Begin(dst, name), data...))
