@@ -1,6 +1,7 @@
 // Package telemetry shows operators how Skein is doing: [Metrics] for Prometheus,
-// [Health] for load balancers and supervisors, and [Logger] for people. Whoever
-// reports something declares the small interface it calls; Metrics has the methods.
+// a [Tracer] for OpenTelemetry, [Health] for load balancers and supervisors, and
+// [Logger] for people. Whoever counts something declares the small interface it
+// calls, and Metrics has the methods; whoever traces holds a *Tracer, which may be nil.
 //
 // Labels are bounded: models and deployments are those of the configuration, and
 // any other name a client thinks of counts as "other". Keys, customers and runs are
@@ -9,6 +10,7 @@ package telemetry
 
 import (
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -42,9 +44,14 @@ type Metrics struct {
 	commitSize     prometheus.Histogram
 	runs           *prometheus.GaugeVec
 	runsEnded      *prometheus.CounterVec
+
+	routing routing
+	genai   genai
+	states  states
+	spans   *prometheus.CounterVec
 }
 
-type names struct{ models, deployments map[string]bool }
+type names struct{ models, deployments, agents, tools map[string]bool }
 
 // New makes the metrics of one process, with those of the Go runtime.
 func New() *Metrics {
@@ -77,8 +84,16 @@ func New() *Metrics {
 		runs: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "skein_runs", Help: "Runs that have not ended, by status."}, []string{"status"}),
 		runsEnded: counters("skein_runs_ended_total", "Runs that ended, by status.", "status"),
+		routing:   newRouting(),
+		genai:     newGenAI(),
+		spans: counters("skein_trace_spans_total", "Spans of traces: exported, dropped as the queue was full, or failed as the collector did not take them.",
+			"outcome"),
 	}
 	m.names.Store(&names{})
+	for _, outcome := range []string{"exported", "dropped", "failed"} {
+		m.spansEnded(outcome, 0) // so that they are there before it happens
+	}
+	m.registry.MustRegister(slices.Concat(m.routing.all(), m.genai.all(), []prometheus.Collector{&m.states, m.spans})...)
 	m.registry.MustRegister(m.calls, m.callSeconds, m.callAttempts, m.firstContent, m.attempts, m.attemptSeconds, m.tokens, m.inFlight,
 		m.commits, m.commitErrors, m.commitSize, m.runs, m.runsEnded,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -95,7 +110,18 @@ func (m *Metrics) Known(models, deployments []string) {
 	if m == nil {
 		return
 	}
-	m.names.Store(&names{models: set(models), deployments: set(deployments)})
+	old := m.names.Load()
+	m.names.Store(&names{models: set(models), deployments: set(deployments), agents: old.agents, tools: old.tools})
+}
+
+// KnownAgents says which agents and tools may be labels. It is not called at the same
+// time as [Metrics.Known].
+func (m *Metrics) KnownAgents(agents, tools []string) {
+	if m == nil {
+		return
+	}
+	old := m.names.Load()
+	m.names.Store(&names{models: old.models, deployments: old.deployments, agents: set(agents), tools: set(tools)})
 }
 
 // InFlight counts calls in (1) and out (-1).
@@ -166,6 +192,13 @@ func (m *Metrics) RunMoved(from, to string, final bool) {
 		m.runsEnded.WithLabelValues(to).Inc()
 	case to != "":
 		m.runs.WithLabelValues(to).Inc()
+	}
+}
+
+// spansEnded counts spans by what became of them.
+func (m *Metrics) spansEnded(outcome string, n int) {
+	if m != nil {
+		m.spans.WithLabelValues(outcome).Add(float64(n))
 	}
 }
 
