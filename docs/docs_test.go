@@ -19,6 +19,7 @@ import (
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/pool"
 	"github.com/skein-run/skein/internal/price"
 )
 
@@ -148,6 +149,9 @@ func fields(t reflect.Type, path string, visit func(path string)) {
 				continue
 			}
 			visit(strings.TrimPrefix(path+"."+name, "."))
+			if strings.HasSuffix(path, ".tiers") && name == "deployments" {
+				continue // as those without tiers
+			}
 			fields(f.Type, path+"."+name, visit)
 		}
 	}
@@ -174,6 +178,20 @@ func TestEveryFieldIsExplained(t *testing.T) {
 		if !strings.Contains(text, "| `"+rest+"` |") {
 			t.Errorf("configuration.md, section %s, has no row for `%s`", top, rest)
 		}
+	})
+}
+
+// TestEveryFieldOfAPoolIsExplained wants each field of a pool's row in the first cell of a
+// row of pools.md.
+func TestEveryFieldOfAPoolIsExplained(t *testing.T) {
+	page := read(t, "pools.md")
+	fields(reflect.TypeFor[pool.Options](), "", func(path string) {
+		for line := range strings.Lines(page) {
+			if cells := strings.Split(line, "|"); len(cells) > 2 && strings.Contains(cells[1], "`"+path+"`") {
+				return
+			}
+		}
+		t.Errorf("pools.md has no row for `%s`", path)
 	})
 }
 

@@ -26,6 +26,7 @@ var generators = map[string]func(*testing.T, *generated) string{
 	"models":     func(t *testing.T, _ *generated) string { return modelTable(t) },
 	"drivers":    func(*testing.T, *generated) string { return driverTable() },
 	"dialects":   func(*testing.T, *generated) string { return "`" + strings.Join(wire.DialectNames(), "`, `") + "`\n" },
+	"engines":    func(*testing.T, *generated) string { return engineTable() },
 	"kinds":      func(*testing.T, *generated) string { return kindTable() },
 	"betas":      func(*testing.T, *generated) string { return betaTable() },
 	"clients":    clientTable,

@@ -15,6 +15,7 @@ import (
 	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/node"
+	"github.com/skein-run/skein/internal/pool"
 	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/tool"
@@ -208,6 +209,22 @@ func operationTable(t *testing.T) string {
 }
 
 // meterTable lists what is counted.
+// engineTable lists the inference servers that a pool can have.
+func engineTable() string {
+	var b strings.Builder
+	b.WriteString("| `engine` | as kind | health | metrics | running | waiting | cache in use, 1 is all | adapters |\n|---|---|---|---|---|---|---|---|\n")
+	names := func(all []string) string { return "`" + strings.Join(all, "`, `") + "`" }
+	for _, e := range pool.Engines() {
+		adapters := ""
+		if e.Adapters != "" {
+			adapters = "`" + e.Adapters + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | `%s` | `%s` | `%s` | %s | %s | %s | %s |\n",
+			e.Name, e.Kind, e.Health, e.Metrics, names(e.Running), names(e.Waiting), names(e.KV), adapters)
+	}
+	return b.String()
+}
+
 func meterTable() string {
 	var b strings.Builder
 	b.WriteString("| meter | unit | category |\n|---|---|---|\n")

@@ -13,6 +13,7 @@ import (
 type billCmd struct {
 	By   string `help:"Add up by run, key, cloud, service, category, agent, sku, …" placeholder:"WHAT"`
 	Of   string `help:"Only this run." name:"run" placeholder:"RUN"`
+	Call string `help:"Only this model call." placeholder:"CALL"`
 	Key  string `help:"Only this key's." placeholder:"ID"`
 	From string `help:"Consumed from this day or time on." placeholder:"2026-11-01"`
 	To   string `help:"Consumed before this day or time." placeholder:"2026-12-01"`
@@ -31,7 +32,7 @@ Example:
 }
 
 func (c *billCmd) Run(g *globals) error {
-	q := api.BillQuery{By: c.By, Run: c.Of, Key: c.Key}
+	q := api.BillQuery{By: c.By, Run: c.Of, Call: c.Call, Key: c.Key}
 	for _, t := range []struct {
 		name, text string
 		into       *time.Time

@@ -81,7 +81,11 @@ func (c *envCmd) by() string {
 func (c *envCmd) values(g *globals, conf *config.Config) (map[string]string, error) {
 	v := map[string]string{"{url}": strings.TrimRight(c.Address, "/"), "{key}": c.Key, "{model}": c.Model}
 	if c.Address == "" {
-		v["{url}"] = "http://" + reachable(conf.Listen)
+		scheme := "http://"
+		if conf.TLS.On() {
+			scheme = "https://"
+		}
+		v["{url}"] = scheme + reachable(conf.Listen)
 	}
 	if c.Model == "" {
 		v["{model}"] = someModel(conf)

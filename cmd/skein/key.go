@@ -29,6 +29,8 @@ type keyCreateCmd struct {
 	Window   string        `help:"Over which time: hour, day, week, month or total." enum:"hour,day,week,month,total" default:"month"`
 	Expires  time.Duration `help:"It ends after this time, such as 720h."`
 	HideCost bool          `help:"Its answers do not say what they cost."`
+	Priority string        `help:"low, normal or high: of its calls, and the most that they can ask for." enum:"low,normal,high" default:"normal"`
+	Require  []string      `help:"Tags that a deployment must have to get its calls, such as geo:eu." placeholder:"TAG"`
 	JSON     bool          `help:"Print JSON." name:"json"`
 }
 
@@ -40,7 +42,8 @@ Example:
 }
 
 func (c *keyCreateCmd) Run(g *globals) error {
-	n := api.NewKey{Name: c.Name, Team: c.Team, Project: c.Project, Customer: c.Customer, Role: auth.Role(c.Role), Models: c.Models, HideCost: c.HideCost}
+	n := api.NewKey{Name: c.Name, Team: c.Team, Project: c.Project, Customer: c.Customer, Role: auth.Role(c.Role), Models: c.Models, HideCost: c.HideCost,
+		Priority: auth.Priority(c.Priority), Require: c.Require}
 	if c.Budget != "" {
 		b, err := money.ParseWithCurrency(c.Budget)
 		if err != nil {

@@ -37,6 +37,7 @@ type cli struct {
 	Run     runCmd     `cmd:"" help:"Run an agent and watch it."`
 	Runs    runsCmd    `cmd:"" help:"List runs."`
 	Show    showCmd    `cmd:"" help:"Show a run: what happened, when, where, and what it cost."`
+	Explain explainCmd `cmd:"" help:"Explain a model call: why it went where it went, each attempt, and the charges."`
 	Resume  resumeCmd  `cmd:"" help:"Go on with a run that stopped at a limit, or failed."`
 	Cancel  cancelCmd  `cmd:"" help:"End a run, and call off what it is doing."`
 	Resolve resolveCmd `cmd:"" help:"Say what became of an effect in doubt."`

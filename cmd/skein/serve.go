@@ -38,6 +38,10 @@ func (c *serveCmd) Run(g *globals) error {
 		return err
 	}
 	defer n.Close()
-	fmt.Fprintf(os.Stderr, "skein %s serves on http://%s (data in %s)\n", version, n.Addr(), g.Data)
+	scheme := "http"
+	if conf.TLS.On() {
+		scheme = "https"
+	}
+	fmt.Fprintf(os.Stderr, "skein %s serves on %s://%s (data in %s)\n", version, scheme, n.Addr(), g.Data)
 	return n.Serve(g.ctx)
 }

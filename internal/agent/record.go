@@ -111,6 +111,7 @@ type Start struct {
 	Team       string          `json:"team,omitempty"`
 	Customer   string          `json:"customer,omitempty"`
 	APIKey     string          `json:"api_key,omitempty"` // the id of the key that started it
+	Trace      string          `json:"trace,omitempty"`   // the span that asked for it, as a W3C traceparent
 }
 
 // Answer is a model's answer, as facts.

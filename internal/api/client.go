@@ -225,7 +225,7 @@ func (c *Client) Calls(ctx context.Context, q CallQuery) ([]dispatch.Listed, err
 // Bill implements [Service].
 func (c *Client) Bill(ctx context.Context, q BillQuery) (*Bill, error) {
 	return ask[Bill](ctx, c, request{method: http.MethodGet, path: "/bill", query: values(
-		"by", q.By, "from", timeText(q.From), "to", timeText(q.To), "run", q.Run, "key_id", q.Key)})
+		"by", q.By, "from", timeText(q.From), "to", timeText(q.To), "run", q.Run, "call", q.Call, "key_id", q.Key)})
 }
 
 // Confirm implements [Service].

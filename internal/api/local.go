@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -147,11 +148,25 @@ func hideCosts(p *auth.Principal, rec *dispatch.CallRecord) *dispatch.CallRecord
 	}
 	c := *rec
 	c.Cost = ""
-	c.Attempts = append([]dispatch.AttemptRecord(nil), rec.Attempts...)
+	c.Attempts = slices.Clone(rec.Attempts)
 	for i := range c.Attempts {
 		c.Attempts[i].Cost = ""
 	}
+	c.Choice = unpriced(rec.Choice)
+	c.Rounds = slices.Clone(rec.Rounds)
+	for i := range c.Rounds {
+		c.Rounds[i].Choice = unpriced(c.Rounds[i].Choice)
+	}
 	return &c
+}
+
+// unpriced are choices without what they were expected to cost.
+func unpriced(choices []dispatch.Choice) []dispatch.Choice {
+	out := slices.Clone(choices)
+	for i := range out {
+		out[i].Cost = ""
+	}
+	return out
 }
 
 // CreateKey implements [Service].
@@ -162,7 +177,7 @@ func (l *Local) CreateKey(ctx context.Context, n NewKey) (*KeyText, error) {
 	}
 	k, t, err := l.Auth.Create(ctx, p, auth.New{
 		Name: n.Name, Org: p.Org, Team: n.Team, Project: n.Project, Customer: n.Customer, Role: n.Role, Models: n.Models,
-		Budget: n.Budget, HideCost: n.HideCost, Expires: n.Expires, Idempotency: n.Idempotency,
+		Budget: n.Budget, HideCost: n.HideCost, Priority: n.Priority, Require: n.Require, Expires: n.Expires, Idempotency: n.Idempotency,
 	})
 	if err != nil {
 		return nil, asError(err)

@@ -23,6 +23,7 @@ type BillQuery struct {
 	From time.Time
 	To   time.Time
 	Run  string
+	Call string
 	Key  string
 }
 
@@ -51,7 +52,7 @@ func (l *Local) Bill(ctx context.Context, q BillQuery) (*Bill, error) {
 			return nil, &Error{Status: http.StatusUnprocessableEntity, Field: "query.by", Message: err.Error()}
 		}
 	}
-	found, err := l.visible(ctx, p, ledger.Query{Org: p.Org, From: q.From, To: q.To, Run: q.Run, Key: q.Key})
+	found, err := l.visible(ctx, p, ledger.Query{Org: p.Org, From: q.From, To: q.To, Run: q.Run, Call: q.Call, Key: q.Key})
 	if err != nil {
 		return nil, asError(err)
 	}

@@ -158,9 +158,10 @@ func registerMoney(api huma.API, s Service) {
 			From string `query:"from" doc:"A day or a time, such as 2026-11-01 or 2026-11-01T12:00:00Z."`
 			To   string `query:"to" doc:"A day or a time; not included."`
 			Run  string `query:"run"`
+			Call string `query:"call"`
 			Key  string `query:"key_id" doc:"The id of a key."`
 		}) (*Bill, error) {
-			q := BillQuery{By: in.By, Run: in.Run, Key: in.Key}
+			q := BillQuery{By: in.By, Run: in.Run, Call: in.Call, Key: in.Key}
 			var err error
 			if q.From, err = moment("query.from", in.From); err != nil {
 				return nil, err

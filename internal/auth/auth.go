@@ -35,6 +35,8 @@ type Principal struct {
 	Role     Role
 	Models   []string // the models that may be used; none listed means all
 	HideCost bool     // is not told what calls cost
+	Priority Priority // of the calls, where they ask for none
+	Require  []string // tags that a deployment must have to get the calls
 }
 
 // DefaultOrg is the org of everything where nobody says otherwise.

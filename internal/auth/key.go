@@ -22,6 +22,8 @@ type Key struct {
 	Models   []string  `json:"models,omitempty"`
 	Budget   *Budget   `json:"budget,omitempty"`
 	HideCost bool      `json:"hide_cost,omitempty"` // answers do not say what they cost
+	Priority Priority  `json:"priority,omitempty" enum:"low,normal,high" doc:"Of its calls, and the most that they can ask for."`
+	Require  []string  `json:"require,omitempty" doc:"Tags that a deployment must have to get its calls."`
 	Created  time.Time `json:"created"`
 	Expires  time.Time `json:"expires,omitzero"`
 	Revoked  time.Time `json:"revoked,omitzero"` // from then on; a time to come is a rotation's overlap
@@ -58,6 +60,8 @@ type New struct {
 	Models   []string
 	Budget   *Budget
 	HideCost bool
+	Priority Priority // default: Normal
+	Require  []string // tags that a deployment must have to get the key's calls
 	Expires  time.Time
 	// Idempotency names the request. The same name again makes no second key.
 	Idempotency string

@@ -50,6 +50,7 @@ type entry struct {
 func newEntry(k Key, idempotency string) *entry {
 	return &entry{key: k, idempotency: idempotency, principal: Principal{
 		Org: k.Org, Team: k.Team, Project: k.Project, Key: k.ID, Customer: k.Customer, Role: k.Role, Models: k.Models, HideCost: k.HideCost,
+		Priority: k.Priority, Require: k.Require,
 	}}
 }
 
@@ -131,6 +132,9 @@ func (k *Keys) Create(ctx context.Context, by *Principal, n New) (Key, Token, er
 	if err := n.validate(now); err != nil {
 		return Key{}, Token{}, err
 	}
+	if err := n.attributes(); err != nil {
+		return Key{}, Token{}, err
+	}
 	k.write.Lock()
 	defer k.write.Unlock()
 	if e := k.repeated(n.Org, n.Idempotency); e != nil {
@@ -140,7 +144,8 @@ func (k *Keys) Create(ctx context.Context, by *Principal, n New) (Key, Token, er
 	t := newToken()
 	key := Key{
 		ID: t.id, Name: n.Name, Org: n.Org, Team: n.Team, Project: n.Project, Customer: n.Customer,
-		Role: n.Role, Models: n.Models, Budget: n.Budget, HideCost: n.HideCost, Created: now, Expires: n.Expires.UTC().Truncate(time.Microsecond),
+		Role: n.Role, Models: n.Models, Budget: n.Budget, HideCost: n.HideCost,
+		Priority: n.Priority, Require: n.Require, Created: now, Expires: n.Expires.UTC().Truncate(time.Microsecond),
 	}
 	e := newEntry(key, n.Idempotency)
 	e.hash = t.hash()

@@ -16,8 +16,18 @@ const Kind = "key"
 const (
 	created = "created"
 	revoked = "revoked"
-	version = 1
+	version = 2
 )
+
+// recordVersion is the first version whose readers understand the event. A release
+// that knew no tags would send a key's calls where they must not go, so it must not
+// fold such a key.
+func (e *event) recordVersion() int {
+	if e.Key != nil && (len(e.Key.Require) > 0 || e.Key.Priority != "") {
+		return 2
+	}
+	return 1
+}
 
 // event is the body of a record.
 type event struct {
@@ -35,7 +45,7 @@ func (e *event) record(org, id, config string) (store.Record, error) {
 	if err != nil {
 		return store.Record{}, fmt.Errorf("encoding a record of key %s: %w", id, err)
 	}
-	return store.Record{Org: org, Kind: Kind, Version: version, Stream: id, Config: config, Body: body}, nil
+	return store.Record{Org: org, Kind: Kind, Version: e.recordVersion(), Stream: id, Config: config, Body: body}, nil
 }
 
 // View is the table `keys`, with one row for each key.
@@ -59,8 +69,8 @@ func View() store.View {
 }
 
 func apply(ctx context.Context, tx store.Tx, r *store.Record) error {
-	if r.Version != version {
-		return fmt.Errorf("record %d of key %s has version %d; this release reads %d", r.LSN, r.Stream, r.Version, version)
+	if r.Version < 1 || r.Version > version {
+		return fmt.Errorf("record %d of key %s has version %d; this release reads 1 to %d", r.LSN, r.Stream, r.Version, version)
 	}
 	var e event
 	if err := json.Unmarshal(r.Body, &e); err != nil {

@@ -14,8 +14,36 @@ type Config struct {
 	Rounds   int           // choosing so often: 4
 	Backoff  time.Duration // before the second round, doubled for each further one: 250ms
 	Patience time.Duration // the longest wait for a deployment that rests: 30s
+	Queue    time.Duration // the longest wait for room at one that is full: 30s
 	Least    time.Duration // an attempt with less time makes no sense: 50ms
+
+	Resume     Resume
+	Seams      int           // breaks of one answer that are mended: 3
+	NoHedge    bool          // no second attempt beside a slow one
+	NextRefuse bool          // what one deployment refuses for its content, another is asked
+	OnHangup   Hangup        // what becomes of the attempt when the client goes
+	Drain      time.Duration // how long an answer is read on without a client: 30s
 }
+
+// Resume says where an answer that broke after its first content may go on.
+type Resume uint8
+
+// The ways to resume.
+const (
+	ResumeOff  Resume = iota // nowhere: the client is shown the break
+	ResumeSame               // at deployments of the same model
+	ResumeAny                // at any deployment of the model's list
+)
+
+// Hangup says what becomes of an attempt whose client has gone.
+type Hangup uint8
+
+// The ways to take it.
+const (
+	HangupAuto   Hangup = iota // read on where the provider bills to the end all the same, or the end is near
+	HangupCancel               // end it
+	HangupDrain                // read on, within bounds, for the true usage
+)
 
 // WithDefaults fills in what is not stated.
 func (c Config) WithDefaults() Config {
@@ -26,9 +54,12 @@ func (c Config) WithDefaults() Config {
 	def(&c.Heartbeat, 10*time.Second)
 	def(&c.Backoff, 250*time.Millisecond)
 	def(&c.Patience, 30*time.Second)
+	def(&c.Queue, 30*time.Second)
 	def(&c.Least, 50*time.Millisecond)
+	def(&c.Drain, 30*time.Second)
 	def(&c.Attempts, 6)
 	def(&c.Rounds, 4)
+	def(&c.Seams, 3)
 	return c
 }
 

@@ -13,13 +13,16 @@ import (
 // judge keeps the laws of a call's commands.
 type judge struct {
 	t        *rapid.T
-	open     int // the open attempt; 0: none
+	unseen   bool
+	open     [2]int // the open attempt of each lane; 0: none
 	slots    map[uint16]int
 	holds    map[int]bool
 	opened   map[int]bool
 	recorded map[int]bool
 	settled  map[int]bool
-	shownBy  int
+	showing  int // the attempt whose content the client is shown; 0: none
+	joins    int // breaks after content that may be gone on from
+	hedges   int
 	ends     int
 	last     bool
 }
@@ -27,44 +30,61 @@ type judge struct {
 func (j *judge) take(c call.Command) {
 	must := func(ok bool, what string) {
 		if !ok {
-			j.t.Fatalf("%s (attempt %d): %s", c.Do, c.Attempt, what)
+			j.t.Fatalf("%s (attempt %d, lane %d): %s", c.Do, c.Attempt, c.Lane, what)
 		}
 	}
 	must(j.ends == 0, "after the end")
+	other := j.open[1-c.Lane]
 	switch c.Do {
 	case call.TakeSlot:
-		must(j.open == 0, "while an attempt is open")
+		must(j.open[c.Lane] == 0, "while its lane's attempt is open")
+		must(c.Hedge == (other != 0), "beside an open attempt there is only a hedge")
+		if c.Hedge {
+			j.hedges++
+			must(j.hedges == 1, "a second hedge")
+			must(j.showing == 0, "a hedge after content was shown")
+		}
 	case call.FreeSlot:
 		must(j.slots[c.Candidate] > 0, "a slot that was not taken")
 		j.slots[c.Candidate]--
 	case call.Hold:
-		must(j.open == 0 && !j.holds[c.Attempt] && !j.opened[c.Attempt], "twice")
-		must(j.shownBy == 0, "another attempt after content was shown")
+		must(!j.holds[c.Attempt] && !j.opened[c.Attempt], "twice")
+		must(j.showing == 0, "another attempt after content was shown")
 	case call.Return:
 		must(j.holds[c.Attempt] && !j.opened[c.Attempt], "of what is not held, or was spent")
 		delete(j.holds, c.Attempt)
 	case call.Record:
 		j.recorded[c.Attempt] = !c.Wait
 	case call.Open:
-		must(j.open == 0, "two attempts at a time")
+		must(j.open[c.Lane] == 0, "two attempts in one lane")
 		must(!j.opened[c.Attempt], "the same attempt twice")
 		must(j.holds[c.Attempt], "without a hold")
 		must(j.recorded[c.Attempt], "before its record is durable")
-		j.open, j.opened[c.Attempt] = c.Attempt, true
-	case call.Cancel:
-		must(j.open == c.Attempt, "of what is not open")
+		j.open[c.Lane], j.opened[c.Attempt] = c.Attempt, true
+	case call.Cancel, call.Drain:
+		must(j.open[c.Lane] == c.Attempt, "of what is not open")
 	case call.Show:
-		must(j.open == c.Attempt && j.shownBy == 0, "of what is not open, or twice")
-		j.shownBy = c.Attempt
+		must(j.open[c.Lane] == c.Attempt && j.showing == 0, "of what is not open, or twice")
+		j.showing = c.Attempt
+	case call.Join:
+		must(j.showing == c.Attempt && j.open == [2]int{}, "of what was not shown, or while an attempt is open")
+		j.joins++
 	case call.Settle:
 		must(!j.last, "after the last")
 		if c.Attempt > 0 {
-			must(j.opened[c.Attempt] && j.open == 0 && !j.settled[c.Attempt], "of what has not ended, or twice")
+			must(j.open[c.Lane] != c.Attempt && !j.settled[c.Attempt], "of what has not ended, or twice")
+			must(j.opened[c.Attempt] || j.recorded[c.Attempt], "of what was not written down")
 			must(j.holds[c.Attempt], "without a hold")
 			j.settled[c.Attempt] = true
 			delete(j.holds, c.Attempt)
+			if j.showing == c.Attempt && !c.Last && (j.unseen || j.joins > 0) {
+				j.showing = 0
+			}
 		} else {
 			must(c.Last && c.Told != nil, "nothing but the call's end has no attempt")
+		}
+		if c.Last {
+			must(j.open == [2]int{}, "the last while an attempt is open")
 		}
 		j.last = c.Last
 	case call.Finish, call.Fail:
@@ -75,8 +95,8 @@ func (j *judge) take(c call.Command) {
 
 // TestEveryCallEndsInOrder plays calls in a hostile world, and judges the commands:
 // every attempt ends once, every hold is settled or returned once, every slot is
-// given back, no two attempts are open at a time, nothing follows content, and the
-// call ends.
+// given back, two attempts are open at a time only where one is a hedge, nothing
+// follows content but what goes on from it, and the call ends.
 func TestEveryCallEndsInOrder(t *testing.T) {
 	classes := []llm.ErrorClass{
 		llm.BadRequest, llm.Unauthorized, llm.NotFound, llm.RateLimited, llm.ContextOverflow, llm.Filtered, llm.Overloaded,
@@ -84,105 +104,135 @@ func TestEveryCallEndsInOrder(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		now := epoch
+		coin := func(what string) bool { return rapid.IntRange(0, 3).Draw(t, what) == 0 }
 		s := call.State{Config: call.Config{
 			Deadline: time.Duration(rapid.IntRange(1, 120).Draw(t, "deadline")) * time.Second,
 			Attempts: rapid.IntRange(0, 8).Draw(t, "attempts"),
+			Rounds:   rapid.IntRange(0, 4).Draw(t, "rounds"),
+			Resume:   call.Resume(rapid.IntRange(0, 2).Draw(t, "resume")),
+			OnHangup: call.Hangup(rapid.IntRange(0, 2).Draw(t, "hangup")),
 		}}
-		j := &judge{t: t, slots: map[uint16]int{}, holds: map[int]bool{}, opened: map[int]bool{}, recorded: map[int]bool{}, settled: map[int]bool{}}
-		coin := func(what string) bool { return rapid.IntRange(0, 3).Draw(t, what) == 0 }
+		j := &judge{
+			t: t, unseen: coin("unseen"), slots: map[uint16]int{}, holds: map[int]bool{},
+			opened: map[int]bool{}, recorded: map[int]bool{}, settled: map[int]bool{},
+		}
 		fault := func() *llm.Error { return &llm.Error{Class: rapid.SampledFrom(classes).Draw(t, "class")} }
 		n := uint16(rapid.IntRange(0, 5).Draw(t, "candidates"))
+		gone := call.Event{Kind: call.Gone, Bills: coin("bills"), Near: coin("near")}
 
 		var answers []call.Event // what the shell still has to say
 		step := func(e call.Event) {
 			for _, c := range call.Step(&s, e, now, nil) {
 				j.take(c)
+				var a call.Event
 				switch c.Do {
 				case call.Choose:
-					e := call.Event{Kind: call.Chosen, Chance: rapid.Uint64().Draw(t, "chance"), Queue: coin("queue")}
+					a = call.Event{Kind: call.Chosen, Chance: rapid.Uint64().Draw(t, "chance"), Queue: coin("queue")}
 					for i := range n {
 						if !coin("skip") {
-							e.Order = append(e.Order, i)
+							a.Order = append(a.Order, i)
 						}
 					}
-					if len(e.Order) == 0 {
-						e.Err = fault()
+					if len(a.Order) == 0 {
+						a.Err = fault()
 						if coin("rest") {
-							e.Until = now.Add(time.Duration(rapid.IntRange(0, 40000).Draw(t, "rest ms")) * time.Millisecond)
+							a.Until = now.Add(time.Duration(rapid.IntRange(0, 40000).Draw(t, "rest ms")) * time.Millisecond)
 						}
 					}
-					answers = append(answers, e)
+				case call.Queue:
+					a = call.Event{Kind: call.Called}
+					now = now.Add(time.Second) // somebody ended meanwhile
+					if !c.Until.After(now) || coin("shed") {
+						a = call.Event{Kind: call.Shed, Err: fault()}
+					}
 				case call.TakeSlot:
-					if coin("denied") {
-						answers = append(answers, call.Event{Kind: call.SlotDenied, Err: fault()})
-					} else {
+					a = call.Event{Kind: call.SlotDenied, Err: fault()}
+					if !coin("denied") {
 						j.slots[c.Candidate]++
-						answers = append(answers, call.Event{Kind: call.SlotGiven})
+						a = call.Event{Kind: call.SlotGiven, Expect: call.Expect{
+							Hedge: time.Duration(rapid.IntRange(0, 2000).Draw(t, "hedge ms")) * time.Millisecond,
+							First: time.Duration(rapid.IntRange(0, 9000).Draw(t, "first ms")) * time.Millisecond,
+						}}
 					}
 				case call.Hold:
-					if coin("refused") {
-						answers = append(answers, call.Event{Kind: call.Refused, Err: fault(), Again: coin("again")})
-					} else {
+					a = call.Event{Kind: call.Refused, Err: fault(), Again: coin("again")}
+					if !coin("refused") {
 						j.holds[c.Attempt] = true
-						answers = append(answers, call.Event{Kind: call.Held, Hard: coin("hard")})
+						a = call.Event{Kind: call.Held, Hard: coin("hard")}
 					}
 				case call.Record:
 					if c.Wait {
-						if coin("unrecorded") {
-							answers = append(answers, call.Event{Kind: call.Unrecorded, Err: fault()})
-						} else {
+						if a = (call.Event{Kind: call.Unrecorded, Err: fault()}); !coin("unrecorded") {
 							j.recorded[c.Attempt] = true
-							answers = append(answers, call.Event{Kind: call.Recorded})
+							a = call.Event{Kind: call.Recorded}
 						}
 					}
+				case call.Join:
+					a = call.Event{Kind: call.Joined, Verdict: call.Verdict(rapid.IntRange(0, 2).Draw(t, "verdict")), Err: fault()}
 				case call.Settle:
 					if c.Last {
-						answers = append(answers, call.Event{Kind: call.Settled})
+						a = call.Event{Kind: call.Settled}
 					}
+				}
+				if a.Kind != 0 {
+					a.Lane = c.Lane
+					answers = append(answers, a)
 				}
 			}
 		}
-		step(call.Event{Kind: call.Admitted, Streamed: coin("unstreamed")})
+		step(call.Event{Kind: call.Admitted, Streamed: coin("streamed") || coin("really"), Unseen: j.unseen})
 		for i := 0; !s.Done(); i++ {
-			if i > 2000 {
-				t.Fatal("the call does not end")
+			if i > 3000 {
+				t.Fatalf("the call does not end: %+v", s)
 			}
 			now = now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond)
-			if len(answers) > 0 {
-				e := answers[0]
-				answers = answers[1:]
-				if coin("gone meanwhile") {
-					step(call.Event{Kind: call.Gone})
+			lane := uint8(rapid.IntRange(0, 1).Draw(t, "lane"))
+			switch {
+			case len(answers) > 0 && (j.open == [2]int{} || coin("answer")):
+				k := 0
+				if coin("any") {
+					k = rapid.IntRange(0, len(answers)-1).Draw(t, "which")
+				}
+				e := answers[k]
+				answers = append(answers[:k:k], answers[k+1:]...)
+				if coin("gone meanwhile") && !s.Waiting() {
+					step(gone)
 				}
 				step(e)
 				continue
-			}
-			if j.open == 0 { // waiting: only time, or the client, can do something
+			case j.open == [2]int{}: // waiting: only time, or the client, can do something
 				if due := s.Due(); due.After(now) {
 					now = due
 				}
-				step(call.Event{Kind: rapid.SampledFrom([]call.EventKind{call.Timer, call.Timer, call.Timer, call.Gone}).Draw(t, "wait")})
+				if coin("gone") {
+					step(gone)
+				} else {
+					step(call.Event{Kind: call.Timer})
+				}
 				continue
+			case j.open[lane] == 0:
+				lane = 1 - lane
 			}
-			p := &llm.Progress{}
+			e := call.Event{Lane: lane}
 			switch rapid.IntRange(0, 8).Draw(t, "event") {
 			case 0:
-				step(call.Event{Kind: call.Answered})
+				e.Kind = call.Answered
 			case 1, 2:
-				step(call.Event{Kind: call.FirstContent})
+				e.Kind = call.FirstContent
 			case 3:
-				step(call.Event{Kind: call.Stalled, Err: fault()})
+				e.Kind, e.Err = call.Stalled, fault()
 			case 4:
-				step(call.Event{Kind: call.Timer})
+				e.Kind = call.Timer
 			case 5:
-				step(call.Event{Kind: call.Gone})
+				e = gone
 			case 6:
-				j.open = 0
-				step(call.Event{Kind: call.Ended, Progress: p})
+				j.open[lane] = 0
+				e.Kind = call.Ended
 			default:
-				j.open = 0
-				step(call.Event{Kind: call.Broke, Err: fault(), Again: rapid.Bool().Draw(t, "again"), Progress: p})
+				j.open[lane] = 0
+				e.Kind, e.Err, e.Again = call.Broke, fault(), rapid.Bool().Draw(t, "again")
 			}
+			step(e)
 		}
 		if j.ends != 1 {
 			t.Fatalf("the call has %d ends", j.ends)
@@ -209,7 +259,6 @@ func TestEveryCallEndsInOrder(t *testing.T) {
 // BenchmarkStep is one call of six events on the good path.
 func BenchmarkStep(b *testing.B) {
 	order := []uint16{0, 1, 2}
-	p := &llm.Progress{}
 	cmds := make([]call.Command, 0, 8)
 	config := call.Config{}.WithDefaults()
 	b.ReportAllocs()
@@ -222,7 +271,7 @@ func BenchmarkStep(b *testing.B) {
 			{Kind: call.Held},
 			{Kind: call.Answered},
 			{Kind: call.FirstContent},
-			{Kind: call.Ended, Progress: p},
+			{Kind: call.Ended},
 			{Kind: call.Settled},
 		} {
 			cmds = call.Step(&s, e, epoch, cmds[:0])

@@ -2,6 +2,7 @@ package call_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,8 +57,20 @@ func (s *script) event(t *testing.T, d *datadriven.TestData) string {
 				e.Order = append(e.Order, uint16(a.Key[0]-'a'))
 			}
 		}
+	case "called":
+		e = call.Event{Kind: call.Called}
+	case "shed":
+		e = call.Event{Kind: call.Shed, Err: s.err(t, d)}
 	case "slot":
-		e = call.Event{Kind: call.SlotGiven}
+		e = call.Event{Kind: call.SlotGiven, Expect: expect(t, d)}
+	case "joined":
+		e = call.Event{Kind: call.Joined, Err: s.err(t, d)}
+		switch {
+		case d.HasArg("go"):
+			e.Verdict = call.Go
+		case d.HasArg("conclude"):
+			e.Verdict = call.Conclude
+		}
 	case "denied":
 		e = call.Event{Kind: call.SlotDenied, Err: s.err(t, d)}
 	case "held":
@@ -75,17 +88,20 @@ func (s *script) event(t *testing.T, d *datadriven.TestData) string {
 	case "stalled":
 		e = call.Event{Kind: call.Stalled, Err: &llm.Error{Class: llm.TimedOut}}
 	case "broke":
-		e = call.Event{Kind: call.Broke, Err: s.err(t, d), Again: d.HasArg("again"), Progress: &llm.Progress{}}
+		e = call.Event{Kind: call.Broke, Err: s.err(t, d), Again: d.HasArg("again")}
 	case "ended":
-		e = call.Event{Kind: call.Ended, Progress: &llm.Progress{}}
+		e = call.Event{Kind: call.Ended}
 	case "gone":
-		e = call.Event{Kind: call.Gone}
+		e = call.Event{Kind: call.Gone, Bills: d.HasArg("bills"), Near: d.HasArg("near")}
 	case "settled":
 		e = call.Event{Kind: call.Settled}
 	case "timer":
 		e = call.Event{Kind: call.Timer}
 	default:
 		t.Fatalf("%s: unknown event %q", d.Pos, d.Cmd)
+	}
+	if d.HasArg("beside") {
+		e.Lane = 1
 	}
 	out := s.print(call.Step(&s.state, e, s.now, nil), "\n")
 	if due := s.state.Due(); !due.IsZero() && d.HasArg("due") {
@@ -112,6 +128,10 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		}
 	}
 	s.state.Config = config(t, d)
+	verdict := call.Refuse
+	if d.HasArg("go") {
+		verdict = call.Go
+	}
 	var line []string
 	queue := []call.Event{{Kind: call.Admitted, Streamed: true, Unseen: d.HasArg("unseen"), Until: until(t, d, s.now)}}
 	for steps := 0; !s.state.Done(); steps++ {
@@ -129,8 +149,11 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		for _, c := range call.Step(&s.state, e, s.now, nil) {
 			switch c.Do {
 			case call.Choose:
+				if c.Resume { // as the shell has it: elsewhere first
+					order = append(slices.DeleteFunc(slices.Clone(order), func(o uint16) bool { return o == c.Candidate }), c.Candidate)
+				}
 				queue = append(queue, call.Event{Kind: call.Chosen, Order: order})
-				if c.Retry || c.Longer {
+				if c.Retry || c.Longer || c.Resume {
 					line = append(line, strings.TrimSpace(s.print([]call.Command{c}, "")))
 				}
 			case call.TakeSlot:
@@ -150,6 +173,9 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 				if c.Last {
 					queue = append(queue, call.Event{Kind: call.Settled})
 				}
+			case call.Join:
+				line = append(line, strings.TrimSpace(s.print([]call.Command{c}, "")))
+				queue = append(queue, call.Event{Kind: call.Joined, Verdict: verdict})
 			case call.Show, call.Finish, call.Fail, call.Cancel:
 				line = append(line, strings.TrimSpace(s.print([]call.Command{c}, "")))
 			}
@@ -166,19 +192,18 @@ func ending(outcome string) []call.Event {
 	if after || outcome == "ok" {
 		es = append(es, call.Event{Kind: call.Answered}, call.Event{Kind: call.FirstContent})
 	}
-	p := &llm.Progress{}
 	switch class {
 	case "ok":
-		return append(es, call.Event{Kind: call.Ended, Progress: p})
+		return append(es, call.Event{Kind: call.Ended})
 	case "empty":
-		return append(es, call.Event{Kind: call.Answered}, call.Event{Kind: call.Ended, Progress: p})
+		return append(es, call.Event{Kind: call.Answered}, call.Event{Kind: call.Ended})
 	case "gone":
-		return append(es, call.Event{Kind: call.Gone}, call.Event{Kind: call.Broke, Err: &llm.Error{Class: llm.Canceled}, Progress: p})
+		return append(es, call.Event{Kind: call.Gone}, call.Event{Kind: call.Broke, Err: &llm.Error{Class: llm.Canceled}})
 	case "stall":
 		return append(es, call.Event{Kind: call.Stalled, Err: &llm.Error{Class: llm.TimedOut}},
-			call.Event{Kind: call.Broke, Err: &llm.Error{Class: llm.Canceled}, Progress: p})
+			call.Event{Kind: call.Broke, Err: &llm.Error{Class: llm.Canceled}})
 	}
-	return append(es, call.Event{Kind: call.Broke, Err: &llm.Error{Class: llm.ErrorClass(class)}, Again: again, Progress: p})
+	return append(es, call.Event{Kind: call.Broke, Err: &llm.Error{Class: llm.ErrorClass(class)}, Again: again})
 }
 
 func (s *script) print(cmds []call.Command, end string) string {
@@ -190,17 +215,22 @@ func (s *script) print(cmds []call.Command, end string) string {
 			if c.Retry {
 				b.WriteString(" again")
 			}
+			if c.Resume {
+				b.WriteString(" to go on after " + letter(c.Candidate))
+			}
 			if c.Longer {
 				b.WriteString(" longer than " + letter(c.Candidate))
 			}
 		case call.TakeSlot:
 			b.WriteString(" " + letter(c.Candidate))
-			if c.Queue {
-				fmt.Fprintf(&b, ", queue until +%s", c.Until.Sub(s.now))
+			if c.Hedge {
+				b.WriteString(", beside")
 			}
+		case call.Queue:
+			fmt.Fprintf(&b, " until +%s", c.Until.Sub(s.now))
 		case call.FreeSlot:
 			b.WriteString(" " + letter(c.Candidate))
-		case call.Hold, call.Record, call.Return, call.Cancel, call.Show:
+		case call.Hold, call.Record, call.Return, call.Cancel, call.Show, call.Drain, call.Join:
 			fmt.Fprintf(&b, " %d", c.Attempt)
 			if c.Wait {
 				b.WriteString(", wait")
@@ -251,11 +281,31 @@ func config(t *testing.T, d *datadriven.TestData) (c call.Config) {
 			c.Deadline = duration(t, a.Vals[0])
 		case "first":
 			c.First = duration(t, a.Vals[0])
+		case "resume":
+			c.Resume = call.ResumeSame
+		case "hangup":
+			c.OnHangup = map[string]call.Hangup{"auto": call.HangupAuto, "cancel": call.HangupCancel, "drain": call.HangupDrain}[a.Vals[0]]
+		case "next-refuse":
+			c.NextRefuse = true
+		case "nohedge":
+			c.NoHedge = true
 		case "attempts":
 			c.Attempts, _ = strconv.Atoi(a.Vals[0])
 		}
 	}
 	return c
+}
+
+func expect(t *testing.T, d *datadriven.TestData) (e call.Expect) {
+	for _, a := range d.CmdArgs {
+		switch a.Key {
+		case "hedge":
+			e.Hedge = duration(t, a.Vals[0])
+		case "first":
+			e.First = duration(t, a.Vals[0])
+		}
+	}
+	return e
 }
 
 func until(t *testing.T, d *datadriven.TestData, now time.Time) time.Time {

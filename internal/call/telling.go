@@ -6,14 +6,18 @@ import "github.com/skein-run/skein/internal/llm"
 var (
 	errGone     = &llm.Error{Class: llm.Canceled, Blame: llm.BlameClient, Billed: llm.BilledMaybe, Status: 499, Message: "the client went away before the answer was complete"}
 	errDeadline = &llm.Error{Class: llm.TimedOut, Blame: llm.BlameSkein, Billed: llm.BilledMaybe, Status: 504, Message: "the call's deadline passed before the answer was complete"}
+	errLost     = &llm.Error{Class: llm.Canceled, Blame: llm.BlameSkein, Billed: llm.BilledMaybe, Status: 499, Message: "another deployment answered first"}
+	errUnsent   = &llm.Error{Class: llm.Canceled, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: 499, Message: "it was not needed any more, and was not sent"}
 	errNothing  = &llm.Error{Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: 503, Message: "no deployment can take this call now"}
 )
 
 // final reports whether the same request fails everywhere, or must not be tried
 // elsewhere: the client's own mistake, and a refusal of its content.
-func final(e *llm.Error) bool {
+func (s *State) final(e *llm.Error) bool {
 	switch e.Class {
-	case llm.Filtered, llm.Canceled, llm.Internal:
+	case llm.Filtered:
+		return !s.Config.NextRefuse
+	case llm.Canceled, llm.Internal:
 		return true
 	case llm.BadRequest:
 		return e.Blame == llm.BlameRequest || e.Blame == ""
@@ -24,10 +28,12 @@ func final(e *llm.Error) bool {
 // bars reports whether the candidate would fail this request again: a silent route
 // is not tried twice, a missing model does not come, a credential is not mended by
 // asking again.
-func bars(e *llm.Error) bool {
+func (s *State) bars(e *llm.Error) bool {
 	switch e.Class {
-	case llm.RateLimited, llm.Overloaded, llm.ServerError, llm.Unreachable, llm.BrokenStream, llm.Malformed, llm.Busy:
+	case llm.RateLimited, llm.Overloaded, llm.ServerError, llm.Unreachable, llm.BrokenStream, llm.Busy:
 		return false
+	case llm.Malformed:
+		return e.Blame == llm.BlameSkein // who did not go on from an answer as asked will not do so the next time
 	}
 	return true
 }

@@ -25,7 +25,9 @@ import (
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/gateway"
+	"github.com/skein-run/skein/internal/pool"
 	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/telemetry"
 	"github.com/skein-run/skein/internal/tool"
 )
 
@@ -36,6 +38,7 @@ const DefaultListen = "127.0.0.1:7878"
 type Config struct {
 	Version   int                              `yaml:"version"`
 	Listen    string                           `yaml:"listen,omitempty"`
+	TLS       gateway.TLSOptions               `yaml:"tls,omitempty"` // on listen; the socket has none
 	Providers map[string]provider.Options      `yaml:"providers,omitempty"`
 	Models    map[string]dispatch.ModelOptions `yaml:"models,omitempty"`
 	Location  string                           `yaml:"location,omitempty"` // where Skein runs: cloud/region, such as aws/us-east-1, or internet; what leaves a cloud is priced by it
@@ -46,6 +49,7 @@ type Config struct {
 	Prices    map[string]PriceOptions          `yaml:"prices,omitempty"`
 	Engine    EngineOptions                    `yaml:"engine,omitempty"`
 	Gateway   gateway.Options                  `yaml:"gateway,omitempty"`
+	Telemetry telemetry.Options                `yaml:"telemetry,omitempty"`
 	Drain     time.Duration                    `yaml:"drain,omitempty"` // how long a stop waits for calls and effects; default 30s
 
 	// File is where it was read from; "" for none.
@@ -54,6 +58,8 @@ type Config struct {
 	Revision string `yaml:"-"`
 	// AnyModel: every model of every provider is served as provider/upstream.
 	AnyModel bool `yaml:"-"`
+	// Pools are the rows of Providers whose kind is pool, with the fields of such.
+	Pools map[string]pool.Options `yaml:"-"`
 
 	root ast.Node // of the file, to find lines
 	hide []string // secrets that were read, which no message may hold
@@ -153,6 +159,7 @@ func parse(path string, src []byte, env func(string) (string, bool), s *secrets)
 		return c, p.err()
 	}
 	c.defaults()
+	c.readPools(p)
 	c.resolve(filepath.Dir(path), env, s, p)
 	c.hide, p.hide = s.texts(), s.texts()
 	c.validate(p)

@@ -31,8 +31,8 @@ func (c *Config) validateNames(name string, m dispatch.ModelOptions, f at, p *pr
 			p.add(f, "%q is an alias of %s already", alias, c.aliased(alias))
 		}
 	}
-	for i, d := range m.Deployments {
-		f := f.key("deployments").index(i)
+	for place, d := range m.All() {
+		f := f.below(place)
 		if !star && strings.Contains(d.Upstream, "*") {
 			p.add(f.key("upstream"), "%q has a *, and the model's name has none for it to stand for", d.Upstream)
 		}

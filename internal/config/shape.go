@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 	"maps"
 	"reflect"
@@ -24,7 +25,10 @@ func shape(root ast.Node, into any, p *problems) {
 
 type shaper struct{ p *problems }
 
-var duration = reflect.TypeFor[time.Duration]()
+var (
+	duration = reflect.TypeFor[time.Duration]()
+	spelled  = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
 
 // value checks a node against a type; replace puts another node in its place.
 func (s shaper) value(n ast.Node, t reflect.Type, f at, replace func(ast.Node)) {
@@ -39,6 +43,8 @@ func (s shaper) value(n ast.Node, t reflect.Type, f at, replace func(ast.Node)) 
 	switch {
 	case t == duration:
 		wrong = aDuration(n)
+	case reflect.PointerTo(t).Implements(spelled):
+		wrong = ownText(n, t)
 	case t.Kind() == reflect.Struct:
 		wrong = s.fields(n, t, f)
 	case t.Kind() == reflect.Map:
@@ -51,6 +57,8 @@ func (s shaper) value(n ast.Node, t reflect.Type, f at, replace func(ast.Node)) 
 		if _, ok := bare(n).(*ast.BoolNode); !ok {
 			wrong = "want true or false"
 		}
+	case t.Kind() == reflect.Float64:
+		wrong = aFraction(n)
 	default:
 		wrong = aNumber(n)
 	}
@@ -87,7 +95,7 @@ func (s shaper) names(n ast.Node, t reflect.Type, f at) (wrong string) {
 		return "want a mapping of names, each with what it stands for"
 	}
 	for _, kv := range pairs(n) {
-		s.value(kv.Value, t.Elem(), f.key(kv.Key.GetToken().Value), func(v ast.Node) { kv.Value = v })
+		s.value(kv.Value, rowType(kv.Value, t.Elem()), f.key(kv.Key.GetToken().Value), func(v ast.Node) { kv.Value = v })
 	}
 	return ""
 }
@@ -109,6 +117,8 @@ func aText(n ast.Node, replace func(ast.Node)) (wrong string) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		tk := bare(n).GetToken()
 		replace(ast.String(token.New(tk.Value, tk.Origin, tk.Position)))
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "want a text; one with a colon is written in quotes: \"geo:eu\""
 	default:
 		return "want a text"
 	}
@@ -125,6 +135,32 @@ func aNumber(n ast.Node) (wrong string) {
 		}
 	}
 	return "want a whole number"
+}
+
+func aFraction(n ast.Node) (wrong string) {
+	if _, err := strconv.ParseFloat(scalar(n), 64); err != nil {
+		return "want a number, such as 0.5"
+	}
+	return ""
+}
+
+// ownText checks a value whose type reads it from text by itself.
+func ownText(n ast.Node, t reflect.Type) (wrong string) {
+	if err := reflect.New(t).Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(scalar(n))); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// scalar is a value's text; "" where it is no single value.
+func scalar(n ast.Node) string {
+	switch v := bare(n).(type) {
+	case *ast.StringNode:
+		return v.Value
+	case *ast.IntegerNode, *ast.FloatNode:
+		return v.GetToken().Value
+	}
+	return ""
 }
 
 func aDuration(n ast.Node) (wrong string) {

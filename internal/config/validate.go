@@ -18,6 +18,7 @@ import (
 	"github.com/skein-run/skein/internal/cloud"
 	"github.com/skein-run/skein/internal/engine"
 	"github.com/skein-run/skein/internal/money"
+	"github.com/skein-run/skein/internal/pool"
 	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/secret"
@@ -27,6 +28,7 @@ import (
 // resolve reads secret references and makes relative paths absolute.
 func (c *Config) resolve(dir string, env func(string) (string, bool), s *secrets, p *problems) {
 	c.Clouds.GCP.Credentials = beside(dir, c.Clouds.GCP.Credentials)
+	c.TLS.Cert, c.TLS.Key = beside(dir, c.TLS.Cert), beside(dir, c.TLS.Key)
 	s.source.Session = cloud.New(c.Clouds)
 	s.ahead(c.keyReferences())
 	p.hide = s.texts()
@@ -58,9 +60,22 @@ func (c *Config) resolve(dir string, env func(string) (string, bool), s *secrets
 		}
 		if !missing { // else that is what is wrong with it
 			o.Complete(env)
-			c.validateProvider(name, o, p)
+			if o.Kind == pool.Kind {
+				c.validatePool(name, o.Key, p)
+			} else {
+				c.validateProvider(name, o, p)
+			}
 		}
 		c.Providers[name] = o
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Telemetry.Traces.Headers)) {
+		if value := c.Telemetry.Traces.Headers[name]; secret.Is(value) {
+			text, err := s.value(value)
+			if err != nil {
+				p.add(field("telemetry", "traces", "headers", name), "%v", err)
+			}
+			c.Telemetry.Traces.Headers[name] = text
+		}
 	}
 	for name, t := range c.Tools {
 		t.Objects = localPath(dir, t.Objects, "file:")
@@ -71,7 +86,8 @@ func (c *Config) resolve(dir string, env func(string) (string, bool), s *secrets
 	}
 }
 
-// keyReferences are the providers' keys that are references to secrets.
+// keyReferences are the keys, of providers and of the collector, that are references
+// to secrets.
 func (c *Config) keyReferences() (refs []string) {
 	for _, o := range c.Providers {
 		o.Secrets(func(_ string, key *string) {
@@ -79,6 +95,11 @@ func (c *Config) keyReferences() (refs []string) {
 				refs = append(refs, *key)
 			}
 		})
+	}
+	for _, value := range c.Telemetry.Traces.Headers {
+		if secret.Is(value) {
+			refs = append(refs, value)
+		}
 	}
 	return refs
 }
@@ -131,9 +152,14 @@ func (c *Config) validate(p *problems) {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		p.add(field("listen"), "%q is no address; want host:port, such as %s", c.Listen, DefaultListen)
 	}
+	for _, f := range []struct{ name, have, other string }{{"cert", c.TLS.Cert, c.TLS.Key}, {"key", c.TLS.Key, c.TLS.Cert}} {
+		if f.have == "" && f.other != "" {
+			p.add(field("tls", f.name), "is missing; cert and key are both needed: a file with the certificate and one with its private key")
+		}
+	}
 	for name, n := range map[string]int64{
 		"max_body": c.Gateway.MaxBody, "body_budget": c.Gateway.BodyBudget, "body_wait": int64(c.Gateway.BodyWait),
-		"body_timeout": int64(c.Gateway.BodyTimeout), "write_timeout": int64(c.Gateway.WriteTimeout),
+		"body_timeout": int64(c.Gateway.BodyTimeout), "write_timeout": int64(c.Gateway.WriteTimeout), "replay": int64(c.Gateway.Replay),
 	} {
 		notNegative(p, field("gateway", name), n)
 	}
@@ -145,6 +171,7 @@ func (c *Config) validate(p *problems) {
 		p.add(field("location"), "%q is no place; write cloud/region, such as aws/us-east-1, azure/westeurope or gcp/us-central1, or internet where Skein runs in none of them", c.Location)
 	}
 	c.Clouds.Mistakes(func(place, text string) { p.add(field("clouds").below(place), "%s", text) })
+	c.Telemetry.Mistakes(func(place, text string) { p.add(field("telemetry").below(place), "%s", text) })
 	c.validateModels(p)
 	c.validateTools(p)
 	c.validateAgents(p)
@@ -169,6 +196,9 @@ func (c *Config) validate(p *problems) {
 		}
 		if _, err := c.Prices[name].Prices(); err != nil {
 			p.add(f, "%v", err)
+		}
+		if row, _, _ := strings.Cut(name, "/"); c.Pools[row].Price != "" {
+			p.add(f, "the pool %s has a price by the hour; leave one of them out", row)
 		}
 		if !c.hasUpstream(name) {
 			p.add(f, "no deployment has this provider/upstream, so the price has no effect")
@@ -216,58 +246,50 @@ func (c *Config) validateProvider(name string, o provider.Options, p *problems) 
 	made, err := provider.New(name, o)
 	if err != nil {
 		text := strings.TrimPrefix(err.Error(), "provider "+name+": ")
-		f := field("providers", name)
-		if word, _, _ := strings.Cut(text, " "); slices.Contains(fieldNames(reflect.TypeOf(o)), word) {
-			f, text = f.key(word), strings.TrimPrefix(text, word+" ")
+		if strings.HasPrefix(text, "kind ") {
+			text += ", and pool"
 		}
-		p.add(f, "%s", text)
+		addRow(name, text, reflect.TypeOf(o), p)
 		return
 	}
 	_ = made.Close() // it has no connection yet
+}
+
+// addRow notes what is wrong with a row of providers: at the field with which the text
+// begins, where it does.
+func addRow(name, text string, row reflect.Type, p *problems) {
+	f := field("providers", name)
+	if word, _, _ := strings.Cut(text, " "); slices.Contains(fieldNames(row), word) {
+		f, text = f.key(word), strings.TrimPrefix(text, word+" ")
+	}
+	p.add(f, "%s", text)
 }
 
 func (c *Config) validateModels(p *problems) {
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		m := c.Models[name]
 		f := field("models", name)
-		if m.Policy != "" && m.Policy != "priority" {
-			p.add(f.key("policy"), "%q is unknown; want priority", m.Policy)
-		}
-		if m.State != "" && m.State != "refuse" && m.State != "strip" {
-			p.add(f.key("state"), "%q is unknown; want refuse or strip", m.State)
-		}
-		if m.Dialect != "" && m.Dialect != "native" && m.Dialect != "standard" {
-			p.add(f.key("dialect"), "%q is unknown; want native or standard", m.Dialect)
-		}
+		m.Mistakes(func(place, text string) { p.add(f.below(place), "%s", text) })
 		c.validateNames(name, m, f, p)
-		if m.Lossy != "" && m.Lossy != "refuse" && m.Lossy != "allow" {
-			p.add(f.key("lossy"), "%q is unknown; want refuse or allow", m.Lossy)
+		for i, other := range m.Fallback {
+			switch _, known := c.Models[other]; {
+			case other == name:
+				p.add(f.key("fallback").index(i), "%q is the model itself; leave it out", other)
+			case !known || strings.Contains(other, "*"):
+				p.add(f.key("fallback").index(i), "%q is none of the models; there are: %s", other, list(c.Models))
+			}
 		}
-		notNegative(p, f.key("output_cap"), m.OutputCap)
-		notNegative(p, f.key("attempts"), int64(m.Attempts))
-		for name, d := range map[string]time.Duration{"deadline": m.Deadline, "first_content": m.FirstContent, "idle": m.Idle, "prelude_wait": m.PreludeWait} {
-			notNegative(p, f.key(name), int64(d))
-		}
-		if len(m.Deployments) == 0 {
-			p.add(f.key("deployments"), "is empty; list at least one {provider: …, upstream: …}")
-		}
-		first := map[string]int{}
-		for i, d := range m.Deployments {
-			f := f.key("deployments").index(i)
+		first := map[string]bool{}
+		for place, d := range m.All() {
+			f := f.below(place)
 			if _, ok := c.Providers[d.Provider]; !ok {
 				p.add(f.key("provider"), "%q is none of the providers; there are: %s", d.Provider, list(c.Providers))
 			}
-			if d.Upstream == "" {
-				p.add(f.key("upstream"), "is missing; write the provider's own name for the model")
-			}
 			called := d.Called(c.Providers[d.Provider].Region)
-			if _, twice := first[called]; twice {
+			if first[called] {
 				p.add(f, "%s is listed twice; take one out, or give it another name", called)
 			}
-			first[called] = i
-			for name, n := range map[string]int64{"max_in_flight": int64(d.MaxInFlight), "context": d.Context, "max_output": d.MaxOutput} {
-				notNegative(p, f.key(name), n)
-			}
+			first[called] = true
 		}
 	}
 }
@@ -363,7 +385,7 @@ func (c *Config) validateBudgets(p *problems) {
 
 func (c *Config) hasUpstream(name string) bool {
 	for _, m := range c.Models {
-		for _, d := range m.Deployments {
+		for _, d := range m.All() {
 			if d.Provider+"/"+d.Upstream == name || strings.Contains(d.Upstream, "*") && strings.HasPrefix(name, d.Provider+"/") {
 				return true
 			}

@@ -13,21 +13,26 @@ import (
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/route"
 	"github.com/skein-run/skein/internal/wire"
 )
 
 // attempt is one try at one deployment.
 type attempt struct {
-	id     string
-	dep    *deployment
-	on     *provider.Surface // the API that serves it
-	codec  wire.Codec        // of it
-	begun  bool              // counted by the deployment's health
-	probe  bool
-	key    int // which of the provider's credentials
-	opened bool
-	sent   bool // the upstream may have got the request
-	left   bool // we gave it up, and it may go on without us
+	id        string
+	candidate uint16
+	dep       *deployment
+	on        *provider.Surface // the API that serves it
+	codec     wire.Codec        // of it
+	counted   bool              // by the deployment's standing
+	begun     route.Begun
+	hedge     bool
+	seam      string // how it goes on after a break
+	key       int    // which of the provider's credentials
+	opened    bool
+	sent      bool // the upstream may have got the request
+	refused   bool // its answer was an error, whatever its status
+	left      bool // we gave it up, and it may go on without us
 
 	card   *price.Card // at the prices of this moment, to its end
 	grant  Grant
@@ -38,7 +43,9 @@ type attempt struct {
 	body   []byte
 	losses []wire.Loss
 
+	most     []price.Reading // that it takes of machines that are paid for by the time
 	answer   *provider.Answer
+	failed   error // of its Send, where there is no answer
 	cancel   context.CancelFunc
 	progress llm.Progress
 	gather   *llm.Assembler // where events are wanted
@@ -54,45 +61,46 @@ const maxError = 64 << 10
 const drainTime = 250 * time.Millisecond
 
 // open sends the attempt, passes on what comes, and says how it ended.
-func (r *run) open(c call.Command) call.Event {
-	a := &r.at
+func (r *run) open(hand int, l *lane, c call.Command) call.Event {
+	a := &l.at
 	a.opened = true
 	a.rec.Started = r.d.now()
-	r.receipt.Lossy, r.receipt.OutputCap = a.losses, 0
-	if a.lower {
-		r.receipt.OutputCap = a.cap
-	}
-	ctx, cancel := context.WithCancel(r.ctx)
+	ctx := r.beginSpan(l, c.Attempt)
+	ctx, cancel := context.WithCancel(ctx)
 	a.cancel = cancel
 	r.mu.Lock()
-	r.watched.cancel, r.watched.limits = cancel, c.Limits
-	r.reading.Store(a.rec.Started.UnixNano())
+	w := &r.watched.lanes[l.n]
+	*w = watchedLane{cancel: cancel, limits: c.Limits, pace: pace{least: r.floor(a.dep)}}
+	l.reading.Store(a.rec.Started.UnixNano())
+	l.live.Store(true)
 	r.arm(a.rec.Started)
+	gone := r.ctx.Err() != nil
 	r.mu.Unlock()
+	if gone { // before there was anybody to tell it to
+		r.clientGone()
+	}
 
-	err := r.exchange(ctx)
+	err := r.exchange(ctx, hand, l)
 
-	r.reading.Store(0)
+	l.reading.Store(0)
 	r.mu.Lock()
-	r.watched.limits = call.Limits{}
+	l.live.Store(false)
+	*w = watchedLane{}
 	r.mu.Unlock()
 	a.rec.Ended = r.d.now()
 	if err == nil {
-		return call.Event{Kind: call.Ended, Progress: &a.progress}
+		return call.Event{Kind: call.Ended}
 	}
 	a.left = a.sent && ctx.Err() != nil
-	a.close(r)
-	if r.ctx.Err() != nil || errors.Is(err, errSink) {
-		r.feed(call.Event{Kind: call.Gone})
-	}
-	e := a.dep.callers(r.asError(err))
-	return call.Event{Kind: call.Broke, Err: e, Again: r.another(e), Progress: &a.progress}
+	l.close(r)
+	e := a.dep.callers(r.asError(l, err))
+	return call.Event{Kind: call.Broke, Err: e, Again: r.another(l, e)}
 }
 
 // another reports whether the same deployment may do with another credential what
-// it refused with this one.
-func (r *run) another(err *llm.Error) bool {
-	dep := r.at.dep
+// it refused with this one, or with another of its replicas.
+func (r *run) another(l *lane, err *llm.Error) bool {
+	dep := l.at.dep
 	switch blamed(err) {
 	case llm.BlameCredential, llm.BlameQuota:
 	default:
@@ -100,20 +108,23 @@ func (r *run) another(err *llm.Error) bool {
 	}
 	r.d.mu.Lock()
 	defer r.d.mu.Unlock()
-	return dep.another(r.c.Cause.Team, r.at.key, r.d.now())
+	return dep.another(r.c.Cause.Team, l.at.key, r.d.now())
 }
 
 // errSink: the client did not take what it was given.
 var errSink = errors.New("the client has gone")
 
 // exchange is the attempt itself: request out, answer in.
-func (r *run) exchange(ctx context.Context) error {
-	a := &r.at
+func (r *run) exchange(ctx context.Context, hand int, l *lane) error {
+	a := &l.at
 	if err := ctx.Err(); err != nil {
 		return err // while its record was written
 	}
 	a.sent = true
-	req := provider.Request{Attempt: a.id, Body: a.body, Stream: r.facts.Stream, Surface: a.on, Upstream: a.dep.upstream, Betas: r.facts.Betas}
+	req := provider.Request{
+		Attempt: a.id, Body: a.body, Stream: r.facts.Stream, Surface: a.on, Upstream: a.dep.upstream, Betas: r.facts.Betas,
+		Prefix: r.c.Prefix, Chance: r.d.o.Chance(),
+	}
 	if n := a.dep.info.Credentials; a.key < len(n) {
 		req.Credential = n[a.key]
 	}
@@ -122,27 +133,32 @@ func (r *run) exchange(ctx context.Context) error {
 	}
 	ans, err := a.dep.send.Send(ctx, &req)
 	if err != nil {
-		a.sent = r.asError(err).Billed != llm.BilledNo
+		a.failed, a.sent = err, r.asError(l, err).Billed != llm.BilledNo
 		return err
 	}
 	a.answer = ans
 	a.rec.Status, a.rec.UpstreamID = ans.Status, ans.UpstreamID
-	if ans.Status < 200 || ans.Status > 299 {
-		return r.refusal(ans)
+	if ans.HasQuota { // a long answer's end is far
+		r.d.mu.Lock()
+		a.begun.Report(ans.Quota, r.d.now())
+		r.d.mu.Unlock()
 	}
-	r.feed(call.Event{Kind: call.Answered})
+	if ans.Status < 200 || ans.Status > 299 {
+		return r.refusal(l, ans)
+	}
+	r.feed(hand, call.Event{Kind: call.Answered, Lane: l.n})
 	if !r.facts.Stream {
-		return r.readWhole(ans)
+		return r.readWhole(l, ans)
 	}
 	if strings.HasPrefix(ans.Header.Get("Content-Type"), "application/json") {
-		return r.refusal(ans) // some send an error with 200 and no stream
+		return r.refusal(l, ans) // some send an error with 200 and no stream
 	}
-	return r.readStream(ans)
+	return r.readStream(hand, l, ans)
 }
 
 // refusal reads an answer that is an error.
-func (r *run) refusal(ans *provider.Answer) error {
-	dep := r.at.dep
+func (r *run) refusal(l *lane, ans *provider.Answer) error {
+	dep := l.at.dep
 	body, err := io.ReadAll(io.LimitReader(ans.Body, maxError))
 	if err != nil && len(body) == 0 {
 		return &llm.Error{
@@ -150,10 +166,11 @@ func (r *run) refusal(ans *provider.Answer) error {
 			Message: fmt.Sprintf("the deployment %s answered with status %d and broke off", dep.name, ans.Status),
 		}
 	}
-	if e := r.at.codec.DecodeError(ans.Status, ans.Header, body, r.at.on.Dialect); e != nil {
+	if e := l.at.codec.DecodeError(ans.Status, ans.Header, body, l.at.on.Dialect); e != nil {
+		l.at.refused = true
 		return e
 	}
-	return r.malformed(fmt.Errorf("status %d with %s where a stream was asked for", ans.Status, ans.Header.Get("Content-Type")))
+	return l.malformed(fmt.Errorf("status %d with %s where a stream was asked for", ans.Status, ans.Header.Get("Content-Type")))
 }
 
 // callers is an error at a deployment that is asked with the caller's own credential:
@@ -167,15 +184,15 @@ func (dep *deployment) callers(e *llm.Error) *llm.Error {
 	return &own
 }
 
-func (r *run) malformed(err error) *llm.Error {
+func (l *lane) malformed(err error) *llm.Error {
 	return &llm.Error{
 		Class: llm.Malformed, Blame: llm.BlameDeployment, Billed: llm.BilledMaybe, Status: http.StatusBadGateway,
-		Message: fmt.Sprintf("the deployment %s sent what its format does not allow: %v", r.name(), err),
+		Message: fmt.Sprintf("the deployment %s sent what its format does not allow: %v", l.name(), err),
 	}
 }
 
 // asError is the error of an attempt as the machine takes it.
-func (r *run) asError(err error) *llm.Error {
+func (r *run) asError(l *lane, err error) *llm.Error {
 	var e *llm.Error
 	switch {
 	case errors.As(err, &e):
@@ -185,29 +202,8 @@ func (r *run) asError(err error) *llm.Error {
 	}
 	return &llm.Error{
 		Class: llm.BrokenStream, Blame: llm.BlameProvider, Billed: llm.BilledMaybe, Status: http.StatusBadGateway,
-		Message: fmt.Sprintf("the connection to the deployment %s broke in the middle of its answer", r.name()),
+		Message: fmt.Sprintf("the connection to the deployment %s broke in the middle of its answer", l.name()),
 	}
-}
-
-// close lets go of the attempt's connection: for another call, if the upstream
-// ends its answer properly and soon.
-func (a *attempt) close(r *run) {
-	if a.cancel == nil {
-		return
-	}
-	if ans := a.answer; ans != nil {
-		if a.rec.Outcome == outcomeOK {
-			r.mu.Lock()
-			now := r.d.now()
-			r.watched.drain = now.Add(drainTime)
-			r.arm(now)
-			r.mu.Unlock()
-			_, _ = io.Copy(io.Discard, io.LimitReader(ans.Body, maxError))
-		}
-		_ = ans.Body.Close()
-	}
-	a.cancel()
-	a.cancel = nil
 }
 
 const outcomeOK = "ok"

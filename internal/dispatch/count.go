@@ -31,7 +31,7 @@ func (r *run) count() (*CallRecord, error) {
 	if src, ok := r.c.Source.(decoder); ok {
 		req, err := src.Request()
 		if err != nil {
-			return r.uncounted(r.asError(err))
+			return r.uncounted(r.asError(&r.lanes[0], err))
 		}
 		n = estimate(req)
 	}
@@ -46,7 +46,7 @@ func (r *run) count() (*CallRecord, error) {
 		err = r.c.Sink.Whole(r.receipt, r.codec.EncodeResponse(resp, r.as), nil)
 	}
 	if err != nil {
-		return r.uncounted(r.asError(errSink))
+		return r.uncounted(r.asError(&r.lanes[0], errSink))
 	}
 	rec := r.counted(nil)
 	r.c.Sink.Close(r.receipt, nil)
@@ -73,7 +73,7 @@ func (r *run) counted(e *llm.Error) *CallRecord {
 	}
 	s.Batch = batch
 	if r.c.Settle == nil {
-		err = r.d.submit(r, batch, false)
+		err = r.d.submit(&r.lanes[0], batch, false)
 	} else {
 		err = r.c.Settle(context.WithoutCancel(r.ctx), &s)
 	}

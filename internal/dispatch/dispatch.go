@@ -18,6 +18,7 @@ import (
 	"github.com/skein-run/skein/internal/ledger"
 	"github.com/skein-run/skein/internal/limit"
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/route"
 	"github.com/skein-run/skein/internal/store"
 	"github.com/skein-run/skein/internal/wire"
 )
@@ -29,6 +30,9 @@ type Call struct {
 	Model    string       // the name that was asked for
 	Arrived  time.Time
 	Deadline time.Time // the caller's; zero where it has none
+	Hints    Hints
+	Priority limit.Priority
+	Prefix   []uint64 // chained hashes of the request's beginnings, the shortest first; valid until Do returns
 	Source   Source
 	Sink     Sink
 	Seals    Seals // for this caller; nil: ids pass as they are
@@ -85,6 +89,9 @@ type Receipt struct {
 	Lossy      []wire.Loss
 	Cost       string // "0.00123 USD"; empty while it is not known
 	Usage      llm.Usage
+	Model      string // the fallback model that answered; "" where it was the one asked for
+	Seams      int    // breaks after the first content that the answer goes on over
+	Hedged     bool   // it is that of an attempt made beside another one
 }
 
 // Settlement is the end of a call's last attempt, before it is durable.
@@ -107,12 +114,17 @@ type Dispatcher struct {
 	world atomic.Pointer[world]
 	runs  sync.Pool // of *run
 	fault atomic.Pointer[error]
+	kept  atomic.Int64 // bytes of answers that are kept, to be gone on from after a break
 
 	mu          sync.Mutex // guards what calls share, that is the rest
 	standings   map[string]*standing
-	quotas      map[string]*limit.Cooldown
+	quotas      map[string]*limit.Group
 	credentials map[string]*limit.Cooldown
-	retries     limit.Retries
+	traffics    map[string]*traffic // by the model's name
+	queues      map[*traffic]bool   // those with somebody in them
+	retries     limit.Share
+	hedges      limit.Share
+	warmth      route.Warmth
 	active      int
 	draining    bool
 	drained     chan struct{} // closed when draining and nothing is active
@@ -131,7 +143,9 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{
 		o: o, standings: map[string]*standing{}, drained: make(chan struct{}),
-		quotas: map[string]*limit.Cooldown{}, credentials: map[string]*limit.Cooldown{},
+		quotas: map[string]*limit.Group{}, credentials: map[string]*limit.Cooldown{},
+		traffics: map[string]*traffic{}, queues: map[*traffic]bool{},
+		retries: limit.Share{Percent: 10, Burst: 20}, hedges: limit.Share{Percent: 5, Burst: 5},
 	}
 	d.runs.New = func() any { return newRun(d) }
 	if err := d.Reload(o.Setup); err != nil {
@@ -193,7 +207,8 @@ func (d *Dispatcher) enter() bool {
 		return false
 	}
 	d.active++
-	d.retries.Call()
+	d.retries.Count()
+	d.hedges.Count()
 	return true
 }
 
@@ -211,6 +226,12 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 	d.mu.Lock()
 	if !d.draining {
 		d.draining = true
+		for t := range d.queues { // those who wait for room are told at once
+			for ticket := range t.waiting {
+				t.queue.Leave(ticket)
+				t.turnAway(ticket, errDraining)
+			}
+		}
 		if d.active == 0 {
 			close(d.drained)
 		}

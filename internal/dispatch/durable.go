@@ -16,7 +16,7 @@ type Reserve interface {
 }
 
 // submit hands a batch to the journal; with wait it returns when it is durable.
-func (d *Dispatcher) submit(r *run, b store.Batch, wait bool) error {
+func (d *Dispatcher) submit(l *lane, b store.Batch, wait bool) error {
 	switch {
 	case d.o.Journal == nil || len(b.Records) == 0:
 		return nil
@@ -24,8 +24,8 @@ func (d *Dispatcher) submit(r *run, b store.Batch, wait bool) error {
 		d.o.Journal.Submit(b, func(_ int64, err error) { d.noted(b, err) })
 		return nil
 	}
-	d.o.Journal.Submit(b, r.durable)
-	err := <-r.settled
+	d.o.Journal.Submit(b, l.durable)
+	err := <-l.settled
 	if err == nil {
 		d.mend()
 	}
@@ -67,9 +67,9 @@ func (d *Dispatcher) noted(b store.Batch, err error) {
 // caller could not commit is tried again without what the caller added: a run that
 // has another owner, or an engine that ends, is no reason not to book its call. The
 // entry may have been written after all; then it is there once.
-func (d *Dispatcher) rescue(r *run, b store.Batch, err error, callers bool) {
+func (d *Dispatcher) rescue(r *run, l *lane, b store.Batch, err error, callers bool) {
 	if callers {
-		if err = d.submit(r, b, true); err == nil {
+		if err = d.submit(l, b, true); err == nil {
 			return
 		}
 	}

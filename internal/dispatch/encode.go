@@ -31,16 +31,7 @@ func appendCall(to []byte, c *CallRecord) []byte {
 	b.number("tools", int64(c.Facts.Tools))
 	b.number("max_output", c.Facts.MaxOutput)
 	b.EndObject()
-	b.Key("choice")
-	b.List()
-	for i := range c.Choice {
-		b.Object()
-		b.PutString("deployment", c.Choice[i].Deployment)
-		b.PutBool("taken", c.Choice[i].Taken)
-		b.PutString("reason", c.Choice[i].Reason)
-		b.EndObject()
-	}
-	b.EndList()
+	b.choice(c.Choice)
 	b.Key("attempts")
 	b.List()
 	for i := range c.Attempts {
@@ -63,11 +54,77 @@ func appendCall(to []byte, c *CallRecord) []byte {
 	b.text("cost", c.Cost)
 	b.PutString("outcome", c.Outcome)
 	b.text("error", c.Error)
+	b.story(c)
 	b.EndObject()
 	return b.B
 }
 
 type encoder struct{ raw.Builder }
+
+// story is what calls out of the ordinary have.
+func (b *encoder) story(c *CallRecord) {
+	b.text("priority", c.Priority)
+	if h := &c.Hints; !h.None() {
+		b.Key("hints")
+		b.Object()
+		b.text("policy", h.Policy)
+		b.texts("require", h.Require)
+		b.texts("only", h.Only)
+		b.truth("no_fallback", h.NoFallback)
+		b.EndObject()
+	}
+	b.number("queued_ns", int64(c.Queued))
+	if len(c.Rounds) > 0 {
+		b.Key("rounds")
+		b.List()
+		for i := range c.Rounds {
+			r := &c.Rounds[i]
+			b.Object()
+			b.time("at", r.At)
+			b.text("after", r.After)
+			b.number("queued_ns", int64(r.Queued))
+			b.choice(r.Choice)
+			b.EndObject()
+		}
+		b.EndList()
+	}
+	if len(c.Seams) > 0 {
+		b.Key("seams")
+		b.List()
+		for i := range c.Seams {
+			s := &c.Seams[i]
+			b.Object()
+			b.PutString("after", s.After)
+			b.PutString("verdict", s.Verdict)
+			b.text("reason", s.Reason)
+			b.PutInt("shown", s.Shown)
+			b.EndObject()
+		}
+		b.EndList()
+	}
+	b.text("fallback", c.Fallback)
+}
+
+func (b *encoder) choice(choices []Choice) {
+	b.Key("choice")
+	b.List()
+	for i := range choices {
+		c := &choices[i]
+		b.Object()
+		b.PutString("deployment", c.Deployment)
+		b.PutBool("taken", c.Taken)
+		b.PutString("reason", c.Reason)
+		b.number("tier", int64(c.Tier))
+		if !c.Until.IsZero() {
+			b.time("until", c.Until)
+		}
+		b.text("cost", c.Cost)
+		b.number("first_ns", int64(c.First))
+		b.number("warm", c.Warm)
+		b.EndObject()
+	}
+	b.EndList()
+}
 
 func (b *encoder) attempt(a *AttemptRecord) {
 	b.Object()
@@ -88,6 +145,9 @@ func (b *encoder) attempt(a *AttemptRecord) {
 	b.Key("progress")
 	b.progress(&a.Progress)
 	b.text("cost", a.Cost)
+	b.text("credential", a.Credential)
+	b.truth("hedge", a.Hedge)
+	b.text("seam", a.Seam)
 	b.EndObject()
 }
 
@@ -150,6 +210,18 @@ func (b *encoder) text(name, s string) {
 	if s != "" {
 		b.PutString(name, s)
 	}
+}
+
+func (b *encoder) texts(name string, all []string) {
+	if len(all) == 0 {
+		return
+	}
+	b.Key(name)
+	b.List()
+	for _, s := range all {
+		b.String(s)
+	}
+	b.EndList()
 }
 
 func (b *encoder) number(name string, n int64) {

@@ -34,7 +34,7 @@ func TestARecordComesBackAsItWas(t *testing.T) {
 			c.Cause.Tags = map[string]string{"b": s(), "a": s()}
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "choices") {
-			c.Choice = append(c.Choice, Choice{s(), rapid.Bool().Draw(t, "b"), s()})
+			c.Choice = append(c.Choice, Choice{Deployment: s(), Taken: rapid.Bool().Draw(t, "b"), Reason: s()})
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "attempts") {
 			a := AttemptRecord{

@@ -29,8 +29,8 @@ const (
 )
 
 // outputBound is the most tokens of output that all answers of an attempt can have.
-func (r *run) outputBound() int64 {
-	return min(r.at.cap, mostOutput) * min(max(r.facts.Choices, 1), mostChoices)
+func (r *run) outputBound(a *attempt) int64 {
+	return min(a.cap, mostOutput) * min(max(r.facts.Choices, 1), mostChoices)
 }
 
 // outputWanted is the cap of an attempt before budgets have a say, and whether
@@ -59,23 +59,26 @@ func (r *run) outputWanted(dep *deployment, input int64) (n int64, stated bool) 
 
 // hold sets money aside for an attempt and makes its request, which needs the cap
 // that the money allows.
-func (r *run) hold(c *call.Command) call.Event {
-	a, f, now := &r.at, r.facts, r.d.now()
+func (r *run) hold(l *lane, c *call.Command) call.Event {
+	a, f, now := &l.at, r.facts, r.d.now()
 	dep := a.dep
 	a.id = r.c.ID + "/" + strconv.Itoa(c.Attempt)
+	if r.resume != nil {
+		a.seam = r.resume.verdict.String()
+	}
 	a.on = r.surface(dep)
 	a.codec = r.d.o.Codecs(a.on.Format)
-	r.as.Seal = nil
+	l.as = *r.as
 	if r.c.Seals != nil && a.on.Format == r.want && Keeps(r.want) { // what is put into another format is kept nowhere
-		r.as.Seal = r.seal
+		l.as.Seal = func(id string) string { return r.sealAs(dep, id) }
 	}
 	t := wire.Target{
 		Format: a.on.Format, Dialect: a.on.Dialect, Upstream: dep.upstream, MaxOutput: dep.maxOutput,
 		LossyOK: r.m.lossyOK && r.loses(dep), Model: dep.facts, Betas: f.Betas, IDs: r.ids,
 	}
-	body, losses, err := r.request(&t) // to be weighed; the cap comes later
+	body, losses, err := r.request(a, &t) // to be weighed; the cap comes later
 	if err != nil {
-		return r.unfit(err)
+		return r.unfit(l, err)
 	}
 	var bounded bool
 	a.input, a.text, bounded = dep.inputBound(f, body)
@@ -84,8 +87,12 @@ func (r *run) hold(c *call.Command) call.Event {
 	if cards := r.d.o.Cards; cards != nil {
 		a.card, _ = cards.Card(dep.name, now)
 	}
+	a.most = dep.most(c.Until.Sub(now))
 	if b := r.d.o.Budget; b != nil && r.op != llm.Count { // which costs nothing
-		bound := a.card.AppendBound(r.charges[:0], a.ask(f, 0))
+		bound := a.card.AppendBound(l.charges[:0], a.ask(f, 0))
+		if len(a.most) > 0 {
+			bound.Fixed = bound.Fixed.Add(price.Total(a.card.Rate(a.most, price.Options{})))
+		}
 		ask := Ask{
 			ID: a.id, Cause: &r.c.Cause, Model: r.m.name, Fixed: bound.Fixed,
 			Price: bound.PerOutput.Price, Per: bound.PerOutput.Per, Most: want, Least: min(leastCap+f.ThinkingBudget, want),
@@ -100,7 +107,7 @@ func (r *run) hold(c *call.Command) call.Event {
 			ask.Unbounded = "its " + f.OtherModels + " let the provider answer with other models, at other prices; leave them out"
 		}
 		grant, refused := b.Hold(now, &ask)
-		r.charges = bound.Charges[:0]
+		l.charges = bound.Charges[:0]
 		if refused != nil {
 			return call.Event{Kind: call.Refused, Err: refused}
 		}
@@ -110,14 +117,14 @@ func (r *run) hold(c *call.Command) call.Event {
 		}
 	}
 	if r.ctx.Err() != nil { // nobody waits for an answer any more
-		r.giveBack()
-		return call.Event{Kind: call.Refused, Err: r.asError(errSink)}
+		r.giveBack(l)
+		return call.Event{Kind: call.Refused, Err: r.asError(l, errSink)}
 	}
 	if r.op == llm.Generate && (a.grant.Hard || f.MaxOutput == 0 && stated) {
 		t.OutputCap = a.cap
-		if body, losses, err = r.request(&t); err != nil {
-			r.giveBack()
-			return r.unfit(err)
+		if body, losses, err = r.request(a, &t); err != nil {
+			r.giveBack(l)
+			return r.unfit(l, err)
 		}
 	}
 	a.lower = t.OutputCap > 0 && (f.MaxOutput == 0 || a.cap < f.MaxOutput)
@@ -147,18 +154,18 @@ func unbounded(f *wire.Facts) string {
 
 // unfit: the request can not be made for this deployment. Where that is for a loss
 // of meaning, route is asked again, knowing it.
-func (r *run) unfit(err error) call.Event {
-	e := r.asError(err)
-	if e.Class != llm.Lossy || r.loses(r.at.dep) {
+func (r *run) unfit(l *lane, err error) call.Event {
+	e := r.asError(l, err)
+	if e.Class != llm.Lossy || r.loses(l.at.dep) {
 		return call.Event{Kind: call.Refused, Err: e}
 	}
-	r.lossyAt = append(r.lossyAt, r.at.on.Format)
+	r.lossyAt = append(r.lossyAt, l.at.on.Format)
 	r.lossy = e
 	return call.Event{Kind: call.Refused, Err: e, Again: true}
 }
 
-func (r *run) giveBack() {
-	if g := &r.at.grant; g.ID != "" {
+func (r *run) giveBack(l *lane) {
+	if g := &l.at.grant; g.ID != "" {
 		r.d.o.Budget.Return(r.d.now(), g)
 		*g = Grant{}
 	}
@@ -166,22 +173,25 @@ func (r *run) giveBack() {
 
 // record writes what the attempt may cost at most, so that it can be explained
 // after a crash.
-func (r *run) record(c *call.Command) call.Event {
+func (r *run) record(l *lane, c *call.Command) call.Event {
 	if r.d.o.Journal == nil || r.op == llm.Count {
 		if c.Wait {
 			return call.Event{Kind: call.Recorded}
 		}
 		return call.Event{}
 	}
-	a := &r.at
-	e := r.newEntry()
-	bound := a.card.AppendBound(make([]price.Charge, 0, usualCharges), a.ask(r.facts, r.outputBound()))
+	a := &l.at
+	e := r.newEntry(a)
+	bound := a.card.AppendBound(make([]price.Charge, 0, usualCharges), a.ask(r.facts, r.outputBound(a)))
+	if len(a.most) > 0 {
+		bound.Charges = a.card.AppendRate(bound.Charges, a.most, price.Options{})
+	}
 	e.Charges, e.Marks, e.Outcome = bound.Charges, unknownMarks, ledger.OutcomeUnknown
 	a.doubtPrices(e.Charges)
 	e.ConsumedFrom = r.d.now()
 	rec, err := ledger.OpenRecord(e, r.w.setup.Revision)
 	if err == nil {
-		err = r.d.submit(r, batchOf(rec), c.Wait)
+		err = r.d.submit(l, batchOf(rec), c.Wait)
 	}
 	switch {
 	case err != nil && c.Wait:

@@ -5,19 +5,16 @@ import (
 	"slices"
 	"time"
 
-	"github.com/skein-run/skein/internal/limit"
+	"github.com/skein-run/skein/internal/route"
 )
 
 // A provider may have several credentials, each with a quota of its own. One that is
 // refused or used up rests, and the next one is used, in the same call too; the
 // deployment can serve while there is one that does not rest.
 
-// key is how one credential of a provider stands at a deployment.
-type key struct{ quota, credential *limit.Cooldown }
-
 // rest is how long a credential still rests; 0 where it does not.
-func (k *key) rest(now time.Time) time.Duration {
-	return max(k.quota.Until(now).Sub(now), k.credential.Until(now).Sub(now), 0)
+func rest(k *route.Key, now time.Time) time.Duration {
+	return max(k.Quota.Until(now).Sub(now), k.Credential.Until(now).Sub(now), 0)
 }
 
 // pick is the credential to use for a team's call: the first that does not rest, so
@@ -29,7 +26,7 @@ func (dep *deployment) pick(team string, now time.Time) int {
 	}
 	best, least := -1, time.Duration(math.MaxInt64)
 	for _, i := range dep.keysOf(team) {
-		rest := dep.keys[i].rest(now)
+		rest := rest(&dep.Keys[i], now)
 		if rest == 0 {
 			return i
 		}
@@ -44,7 +41,7 @@ func (dep *deployment) pick(team string, now time.Time) int {
 func (dep *deployment) keysOf(team string) []int {
 	var out []int
 	for _, name := range dep.info.CredentialsOf(team) {
-		if i := slices.Index(dep.info.Credentials, name); i >= 0 && i < len(dep.keys) {
+		if i := slices.Index(dep.info.Credentials, name); i >= 0 && i < len(dep.Keys) {
 			out = append(out, i)
 		}
 	}
@@ -56,11 +53,5 @@ func (dep *deployment) another(team string, failed int, now time.Time) bool {
 	if dep.oneKey {
 		return false
 	}
-	return slices.ContainsFunc(dep.keysOf(team), func(i int) bool { return i != failed && dep.keys[i].rest(now) == 0 })
-}
-
-// rests are the rests of a credential.
-func (st *standing) rests(i int) (quota, credential *limit.Cooldown) {
-	k := &st.keys[max(min(i, len(st.keys)-1), 0)] // a reload may have taken some away
-	return k.quota, k.credential
+	return slices.ContainsFunc(dep.keysOf(team), func(i int) bool { return i != failed && rest(&dep.Keys[i], now) == 0 })
 }

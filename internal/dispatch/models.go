@@ -1,8 +1,6 @@
 package dispatch
 
 import (
-	"time"
-
 	"github.com/skein-run/skein/internal/route"
 )
 
@@ -22,28 +20,19 @@ func (d *Dispatcher) Models() []ModelInfo {
 				Name: dep.name, Provider: dep.info.Name, Kind: dep.info.Kind, Upstream: dep.upstream,
 				Cloud: dep.info.Cloud, Region: dep.region,
 				Context: dep.context, MaxOutput: dep.maxOutput,
-				InFlight: dep.slots.InFlight(), MaxInFlight: dep.slots.Max, State: "ready",
+				InFlight: dep.Slots.InFlight(), MaxInFlight: dep.Slots.Max, State: "ready",
 			}
 			for _, s := range dep.surfaces {
 				info.Formats = append(info.Formats, s.Format)
 			}
-			c := dep.candidate("", now)
-			if reason := route.Standing(&c, now); reason != 0 {
+			if reason, _ := dep.Stands(max(dep.pick("", now), 0), 1, now); reason != 0 {
 				info.State = reason.String()
+			} else if dep.full() {
+				info.State = route.PoolFull.String()
 			}
 			mi.Deployments = append(mi.Deployments, info)
 		}
 		out = append(out, mi)
 	}
 	return out
-}
-
-// candidate is the deployment as route sees it for a team, under Dispatcher.mu.
-func (dep *deployment) candidate(team string, now time.Time) route.Candidate {
-	key := dep.pick(team, now)
-	quota, credential := dep.rests(key)
-	return route.Candidate{
-		Makers: dep.makers, Context: dep.context, NoCredential: key < 0,
-		Full: dep.slots.Full(), Health: &dep.health, Credential: credential, Quota: quota,
-	}
 }

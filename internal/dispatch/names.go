@@ -27,12 +27,15 @@ func (d *Dispatcher) pattern(w *world, name string, o ModelOptions) (pattern, er
 	if len(o.Aliases) > 0 {
 		return p, fmt.Errorf("model %s: a pattern has no aliases; list them as models of their own", name)
 	}
-	for i, do := range o.Deployments {
+	for _, do := range o.All() {
 		if do.Name != "" && !strings.Contains(do.Name, "*") {
-			return p, fmt.Errorf("model %s: deployment %d: the name %q would be that of many; put a * into it, for the upstream's name, or leave it out", name, i+1, do.Name)
+			return p, fmt.Errorf("model %s: the deployment's name %q would be that of many; put a * into it, for the upstream's name, or leave it out", name, do.Name)
 		}
 	}
 	_, err := d.model(w, name, p.options) // finds the other mistakes
+	d.mu.Lock()
+	delete(d.traffics, name) // nobody asks for that name
+	d.mu.Unlock()
 	return p, err
 }
 
@@ -45,9 +48,12 @@ func (p *pattern) fits(name string) bool {
 func (p *pattern) concrete(name string) ModelOptions {
 	o := p.options
 	o.Deployments = slices.Clone(o.Deployments)
+	o.Tiers = slices.Clone(o.Tiers)
+	for i := range o.Tiers {
+		o.Tiers[i].Deployments = slices.Clone(o.Tiers[i].Deployments)
+	}
 	star := name[len(p.before) : len(name)-len(p.after)]
-	for i := range o.Deployments {
-		do := &o.Deployments[i]
+	for _, do := range o.All() {
 		if do.Upstream == "*" {
 			do.Upstream = name[strings.LastIndexByte(p.before, '/')+1:]
 		} else {
@@ -63,8 +69,7 @@ func (p *pattern) names(w *world) (out []string) {
 	if w.setup.Upstreams == nil {
 		return nil
 	}
-	for i := range p.options.Deployments {
-		do := &p.options.Deployments[i]
+	for _, do := range p.options.All() {
 		up := w.setup.Providers[do.Provider]
 		if up == nil || !strings.Contains(do.Upstream, "*") {
 			continue
@@ -133,6 +138,7 @@ func (d *Dispatcher) find(w *world, name string) *model {
 	if err != nil {
 		return nil
 	}
+	w.addFallbacks(m, o.Fallback) // those of a pattern were looked at when it was read
 	if _, had := w.others.LoadOrStore(name, m); !had {
 		w.count.Add(1)
 	}
@@ -148,30 +154,33 @@ func (d *Dispatcher) forget(w *world) {
 	if w.count.Load() < mostOthers { // somebody else did
 		return
 	}
-	keptStandings, keptQuotas := map[*standing]bool{}, map[*limit.Cooldown]bool{}
+	keptStandings, keptQuotas := map[*standing]bool{}, map[*limit.Group]bool{}
 	for _, m := range w.models {
 		for _, dep := range m.deployments {
 			keptStandings[dep.standing] = true
-			for _, k := range dep.keys {
-				keptQuotas[k.quota] = true
+			for _, k := range dep.Keys {
+				keptQuotas[k.Quota] = true
 			}
 		}
 	}
-	gone := map[*limit.Cooldown]bool{}
+	gone := map[*limit.Group]bool{}
 	w.others.Range(func(name, m any) bool {
 		w.others.Delete(name)
+		if t := m.(*model).traffic; len(t.waiting)+t.called == 0 {
+			delete(d.traffics, m.(*model).name)
+		}
 		for _, dep := range m.(*model).deployments {
-			if keptStandings[dep.standing] || dep.slots.InFlight() > 0 || len(dep.waiting) > 0 {
+			if keptStandings[dep.standing] || dep.Slots.InFlight() > 0 {
 				continue
 			}
 			delete(d.standings, dep.name)
-			for _, k := range dep.keys {
-				gone[k.quota] = !keptQuotas[k.quota]
+			for _, k := range dep.Keys {
+				gone[k.Quota] = !keptQuotas[k.Quota]
 			}
 		}
 		return true
 	})
-	maps.DeleteFunc(d.quotas, func(_ string, q *limit.Cooldown) bool { return gone[q] })
+	maps.DeleteFunc(d.quotas, func(_ string, q *limit.Group) bool { return gone[q] })
 	w.count.Store(0)
 }
 
@@ -207,10 +216,13 @@ func (d *Dispatcher) Resolve(name string) string {
 		return m.name
 	}
 	o, ok := w.options(name)
-	if ok && slices.ContainsFunc(o.Deployments, func(do DeploymentOptions) bool {
-		return w.setup.Providers[do.Provider] != nil && do.Upstream != "" && len(surfacesAt(w.setup.Providers[do.Provider], do.Upstream)) > 0
-	}) {
-		return name // it is not remembered: asking for a name is not using it
+	if !ok {
+		return ""
+	}
+	for _, do := range o.All() {
+		if up := w.setup.Providers[do.Provider]; up != nil && do.Upstream != "" && len(surfacesAt(up, do.Upstream)) > 0 {
+			return name // it is not remembered: asking for a name is not using it
+		}
 	}
 	return ""
 }

@@ -542,8 +542,8 @@ func TestMistakesInNamesAreTold(t *testing.T) {
 		"h-*-x": {Deployments: []dispatch.DeploymentOptions{{Provider: "nobody", Upstream: "*"}}},
 	}})
 	for _, want := range []string{
-		"a*b*: has more than one *", "c*: a pattern has no aliases", `e*: deployment 1: the name "one" would be that of many`,
-		`alias ""`, `state "keep"`, `dialect "own"`, `provider "nobody"`,
+		"a*b*: has more than one *", "c*: a pattern has no aliases", `e*: the deployment's name "one" would be that of many`,
+		`alias ""`, `state: "keep"`, `dialect: "own"`, `provider "nobody"`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("it does not say %q: %v", want, err)

@@ -4,8 +4,10 @@ import (
 	"time"
 
 	"github.com/skein-run/skein/internal/ledger"
+	"github.com/skein-run/skein/internal/limit"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/money"
+	"github.com/skein-run/skein/internal/route"
 	"github.com/skein-run/skein/internal/wire"
 )
 
@@ -27,6 +29,29 @@ type CallRecord struct {
 	Cost     string          `json:"cost,omitempty"`
 	Outcome  string          `json:"outcome"` // ok, or an llm.ErrorClass
 	Error    string          `json:"error,omitempty"`
+
+	Priority string        `json:"priority,omitempty"` // low or high; "" is normal
+	Hints    Hints         `json:"hints,omitzero"`     // the caller's, and its key's tags
+	Queued   time.Duration `json:"queued_ns,omitempty"`
+	Rounds   []Round       `json:"rounds,omitempty"` // each time that deployments were considered; none where it was once, which is Choice
+	Seams    []SeamRecord  `json:"seams,omitempty"`
+	Fallback string        `json:"fallback,omitempty"` // the fallback model that answered
+}
+
+// Round is one time that deployments were considered.
+type Round struct {
+	At     time.Time     `json:"at"`
+	After  string        `json:"after,omitempty"`     // the attempt after which it was done again
+	Queued time.Duration `json:"queued_ns,omitempty"` // what it then waited for room
+	Choice []Choice      `json:"choice"`
+}
+
+// SeamRecord is what was decided about a break after the first content.
+type SeamRecord struct {
+	After   string `json:"after"`   // the attempt that broke
+	Verdict string `json:"verdict"` // continue, restart, finish or refuse
+	Reason  string `json:"reason,omitempty"`
+	Shown   int64  `json:"shown"` // bytes of the answer that the client had seen
 }
 
 // CallFacts is what was known of the request.
@@ -43,7 +68,13 @@ type CallFacts struct {
 type Choice struct {
 	Deployment string `json:"deployment"`
 	Taken      bool   `json:"taken"`
-	Reason     string `json:"reason"`
+	Reason     string `json:"reason"` // names no amount: Cost may have to be hidden
+
+	Tier  int           `json:"tier,omitempty"`     // from 1, where the model has several
+	Until time.Time     `json:"until,omitzero"`     // when what stands in the way ends
+	Cost  string        `json:"cost,omitempty"`     // expected
+	First time.Duration `json:"first_ns,omitempty"` // expected, to the first content
+	Warm  int64         `json:"warm,omitempty"`     // tokens of the prompt that its cache is thought to hold
 }
 
 // AttemptRecord is one try at one deployment.
@@ -62,6 +93,9 @@ type AttemptRecord struct {
 	Error        string       `json:"error,omitempty"`
 	Progress     llm.Progress `json:"progress"`
 	Cost         string       `json:"cost,omitempty"`
+	Credential   string       `json:"credential,omitempty"` // its name, where the provider has several
+	Hedge        bool         `json:"hedge,omitempty"`      // it ran beside another
+	Seam         string       `json:"seam,omitempty"`       // how it goes on after a break: continue or restart
 }
 
 // KindCall is the kind of the records of calls.
@@ -83,25 +117,83 @@ func (r *run) newRecord() {
 }
 
 // noteChoice keeps the latest choice's reasons.
-func (r *run) noteChoice(now time.Time) {
-	out := r.rec.Choice[:0]
-	if out == nil {
-		out = make([]Choice, 0, len(r.choices))
-	}
+func (r *run) noteChoice(req *route.Request, now time.Time) {
+	out := make([]Choice, 0, len(r.choices))
 	for i := range r.choices {
 		c := &r.choices[i]
-		reason := c.Reason.String()
-		if c.Until.After(now) {
-			reason += ", until " + c.Until.UTC().Format(time.RFC3339)
+		x := Choice{Deployment: r.m.deployments[c.Candidate].name, Taken: c.Taken, Reason: c.Reason.String(), First: c.First, Warm: c.Warm, Tier: r.m.tier(c.Candidate)}
+		if !c.Taken { // what it rests on is no money
+			x.Reason = c.Explain(req, r.candidates, now)
 		}
-		out = append(out, Choice{Deployment: r.m.deployments[c.Candidate].name, Taken: c.Taken, Reason: reason})
+		if c.Until.After(now) {
+			x.Until = micro(c.Until)
+		}
+		if rates := &r.candidates[c.Candidate].Rates; c.Cost > 0 && len(r.choices) > 1 {
+			x.Cost = picoText(c.Cost, rates.Currency)
+		}
+		out = append(out, x)
+		if m := r.d.o.Signs; m != nil {
+			m.Chosen(r.m.name, x.Deployment, c.Reason.String())
+		}
+	}
+	r.books.Lock()
+	defer r.books.Unlock()
+	if r.rec.Choice != nil {
+		if len(r.rec.Rounds) == 0 { // the first one
+			r.rec.Rounds = append(r.rec.Rounds, Round{At: r.rec.Arrived, Queued: r.rec.Queued, Choice: r.rec.Choice})
+		}
+		r.rec.Rounds = append(r.rec.Rounds, Round{At: micro(now), After: r.after, Choice: out})
 	}
 	r.rec.Choice = out
 }
 
-// endAttempt puts an attempt that is over into the call's record and receipt.
-func (r *run) endAttempt(e *ledger.Entry, err *llm.Error, cost money.Amount) {
-	a := &r.at
+// tier is a candidate's, from 1; 0 where there is but one.
+func (m *model) tier(candidate uint16) int {
+	if len(m.tiers) < 2 {
+		return 0
+	}
+	for i, t := range m.tiers {
+		if int(candidate) < t.End {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// noteWait adds to the latest round what it waited for room.
+func (r *run) noteWait(d time.Duration) {
+	r.rec.Queued += d
+	if n := len(r.rec.Rounds); n > 0 {
+		r.rec.Rounds[n-1].Queued += d
+	}
+}
+
+// priorityName is a priority's word.
+func priorityName(p limit.Priority) string {
+	switch {
+	case p < limit.Normal:
+		return "low"
+	case p > limit.Normal:
+		return "high"
+	}
+	return "normal"
+}
+
+// picoText is an estimate of 10^-12 of a currency as text.
+func picoText(n int64, currency string) string {
+	cur, err := money.ParseCurrency(currency)
+	if err != nil {
+		return ""
+	}
+	return money.New(n, -12, cur).String()
+}
+
+// endAttempt puts an attempt that is over into the call's record.
+func (r *run) endAttempt(l *lane, e *ledger.Entry, err *llm.Error, cost money.Amount) {
+	a := &l.at
+	r.books.Lock()
+	defer r.books.Unlock()
+	r.cost = r.cost.Add(cost)
 	a.rec.ID, a.rec.Deployment, a.rec.Cloud, a.rec.Region = a.id, a.dep.name, e.Cloud, e.Region
 	a.rec.Started, a.rec.Ended = micro(a.rec.Started), micro(a.rec.Ended)
 	if !a.rec.FirstContent.IsZero() {
@@ -111,14 +203,39 @@ func (r *run) endAttempt(e *ledger.Entry, err *llm.Error, cost money.Amount) {
 	if err != nil {
 		a.rec.Error = err.Message
 	}
+	a.rec.Hedge = a.hedge
+	if len(a.dep.info.Credentials) > 1 {
+		a.rec.Credential = a.credential()
+	}
+	a.rec.Seam = a.seam
+	r.after = a.id
 	r.rec.Attempts = append(r.rec.Attempts, a.rec)
-	r.receipt.Usage = a.progress.Usage
-	r.receipt.Attempts, r.receipt.Deployment, r.receipt.Cost = len(r.rec.Attempts), a.dep.name, costText(r.cost)
+	r.endSpan(l, err, cost)
+}
+
+// tellReceipt completes the receipt with the attempt that the call ends with; where
+// there is none, with what its attempts add up to.
+func (r *run) tellReceipt(l *lane, attempt int) {
+	r.sink.Lock()
+	defer r.sink.Unlock()
+	a := &l.at
+	if attempt > 0 {
+		r.told(l)
+		r.receipt.Usage, r.receipt.Deployment = a.progress.Usage, a.dep.name
+		r.rec.Fallback = r.receipt.Model
+	}
+	if n := len(r.rec.Attempts); n > 0 {
+		r.receipt.Attempts, r.receipt.Cost = n, costText(r.cost)
+	}
 }
 
 // endRecord completes the call's record.
 func (r *run) endRecord(told *llm.Error) *CallRecord {
 	rec := r.rec
+	if r.c.Priority != limit.Normal {
+		rec.Priority = priorityName(r.c.Priority)
+	}
+	rec.Hints = r.c.Hints
 	rec.Ended, rec.Cost, rec.Outcome = micro(r.d.now()), costText(r.cost), outcomeOK
 	rec.Lossy = r.receipt.Lossy
 	rec.Cap = r.receipt.OutputCap
@@ -127,10 +244,13 @@ func (r *run) endRecord(told *llm.Error) *CallRecord {
 	}
 	if m := r.d.o.Metrics; m != nil {
 		var first time.Duration
-		if n := len(rec.Attempts); n > 0 && !rec.Attempts[n-1].FirstContent.IsZero() {
-			first = rec.Attempts[n-1].FirstContent.Sub(rec.Arrived)
+		for i := range rec.Attempts { // the first that anybody brought is what the client saw
+			if at := rec.Attempts[i].FirstContent; !at.IsZero() && (first == 0 || at.Sub(rec.Arrived) < first) {
+				first = at.Sub(rec.Arrived)
+			}
 		}
 		m.Call(r.m.name, rec.Outcome, len(rec.Attempts), rec.Ended.Sub(rec.Arrived), first)
 	}
+	r.endCallSpan(told)
 	return rec
 }

@@ -3,10 +3,13 @@ package dispatch
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/skein-run/skein/internal/call"
 	"github.com/skein-run/skein/internal/limit"
@@ -32,11 +35,19 @@ const mostOthers = 1000
 // model is a name that clients ask for.
 type model struct {
 	name        string
-	policy      route.Policy
-	deployments []*deployment
+	deployments []*deployment // its own, tier by tier, and then those of its fallback models
+	own         int           // how many are its own
+	tiers       []route.Tier
+	facts       []route.Facts // of deployments, in their order
+	require     []string
+	traffic     *traffic
 	outputCap   int64
 	lossyOK     bool
 	strip       bool                // reasoning that no deployment understands is taken out
+	hedge       bool                // a slow beginning is hedged
+	minRate     float64             // tokens a second
+	buffer      time.Duration       // of a stream, kept back
+	bufferBytes int64               // the same, in bytes of content
 	standard    map[llm.Format]bool // answers in that format are written anew
 	config      call.Config
 }
@@ -52,10 +63,14 @@ type deployment struct {
 
 	markedCache bool // it writes a cache for what is marked only
 	searches    bool // it does what costs, unasked
+	prefills    bool // it goes on from an assistant message at the end
+	billsAll    bool // an answer is billed to its end, whether or not it is read
 	facts       wire.Model
+	route       route.Facts // as far as it does not depend on the model's name
 	info        provider.Info
 	surfaces    []*provider.Surface // the preferred one first
 	makers      []llm.Maker         // whose opaque state it understands
+	cache       uint64              // the prompt cache that it has
 	oneKey      bool                // there is one credential, for everybody
 	*standing
 }
@@ -67,10 +82,9 @@ type standing struct {
 	inputPerMille atomic.Int64
 
 	// Under Dispatcher.mu:
-	slots   limit.Slots
-	waiting map[limit.Ticket]chan struct{}
-	health  route.Health
-	keys    []key // the provider's credentials, the first one first
+	route.Standing
+	rates   route.Rates
+	ratesTo time.Time // until when they are taken to hold
 }
 
 // build makes a world of a setup, or says everything that is wrong with it. What
@@ -94,6 +108,11 @@ func (d *Dispatcher) build(s Setup) (*world, error) {
 		w.names = append(w.names, name)
 	}
 	wrong = append(wrong, w.addAliases())
+	for _, name := range slices.Sorted(maps.Keys(w.models)) {
+		if m := w.models[name]; m.name == name { // no alias
+			wrong = append(wrong, w.addFallbacks(m, s.Models[name].Fallback)...)
+		}
+	}
 	w.sortPatterns()
 	wrong = slices.DeleteFunc(wrong, func(e error) bool { return e == nil })
 	slices.Sort(w.names)
@@ -102,52 +121,88 @@ func (d *Dispatcher) build(s Setup) (*world, error) {
 }
 
 func (d *Dispatcher) model(w *world, name string, o ModelOptions) (*model, error) {
-	m := &model{name: name, outputCap: o.OutputCap, config: o.limits()}
-	var wrong []error
-	bad := func(format string, args ...any) {
-		wrong = append(wrong, fmt.Errorf("model %s: %s", name, fmt.Sprintf(format, args...)))
+	m := &model{name: name}
+	var wrong problems
+	o.Mistakes(func(place, text string) {
+		wrong = append(wrong, fmt.Errorf("model %s: %s: %s", name, strings.ReplaceAll(place, ".[", "["), text))
+	})
+	m.settle(&o)
+	tiers := o.Tiers
+	if len(tiers) == 0 {
+		tiers = []TierOptions{{Deployments: o.Deployments}}
 	}
-	policy, ok := route.Policies[o.Policy]
-	if !ok {
-		bad("policy %q is unknown; there is: priority", o.Policy)
-	}
-	m.policy = policy
-	switch o.Lossy {
-	case "", "refuse":
-	case "allow":
-		m.lossyOK = true
-	default:
-		bad("lossy %q: want refuse or allow", o.Lossy)
-	}
-	switch o.State {
-	case "", "refuse":
-	case "strip":
-		m.strip = true
-	default:
-		bad("state %q: want refuse or strip", o.State)
-	}
-	if o.Dialect != "" && o.Dialect != "native" && o.Dialect != "standard" {
-		bad("dialect %q: want native or standard", o.Dialect)
-	}
-	if o.OutputCap < 0 {
-		bad("output_cap %d: want a number of tokens", o.OutputCap)
-	}
-	if len(o.Deployments) == 0 || len(o.Deployments) > call.MaxCandidates {
-		bad("has %d deployments; want 1 to %d", len(o.Deployments), call.MaxCandidates)
-	}
-	for i, do := range o.Deployments {
-		dep, err := d.deployment(w, do)
-		switch {
-		case err != nil:
-			bad("deployment %d: %s", i+1, err)
-		case slices.ContainsFunc(m.deployments, func(x *deployment) bool { return x.name == dep.name }):
-			bad("deployment %d: %s is listed twice; give one another name", i+1, dep.name)
-		default:
-			m.deployments = append(m.deployments, dep)
+	for _, t := range tiers {
+		first := len(m.deployments)
+		for _, do := range t.Deployments {
+			dep, err := d.deployment(w, do)
+			if err == nil && m.has(dep.name) {
+				err = fmt.Errorf("%s is listed twice; give one another name", dep.name)
+			}
+			if err != nil {
+				wrong = append(wrong, fmt.Errorf("model %s: %w", name, err))
+				continue
+			}
+			m.add(dep, "")
 		}
+		m.tiers = append(m.tiers, route.Tier{Policy: policyOf(orElse(t.Policy, o.Policy)), First: first, End: len(m.deployments)})
+	}
+	m.own = len(m.deployments)
+	if m.own > call.MaxCandidates {
+		wrong = append(wrong, fmt.Errorf("model %s: has %d deployments; want at most %d", name, m.own, call.MaxCandidates))
 	}
 	m.standard = standards(o.Dialect, m.deployments)
-	return m, errors.Join(wrong...)
+	if len(wrong) > 0 {
+		return m, errors.Join(wrong...)
+	}
+	m.traffic = d.trafficOf(m, o.MaxQueue)
+	return m, nil
+}
+
+type problems []error
+
+// add adds a deployment; fallback is the other model that it stands for, or "".
+func (m *model) add(dep *deployment, fallback string) {
+	f := dep.route
+	f.Fallback = fallback
+	m.deployments = append(m.deployments, dep)
+	m.facts = append(m.facts, f)
+}
+
+// addFallbacks puts the deployments of other models behind a model's own.
+func (w *world) addFallbacks(m *model, names []string) (wrong problems) {
+	for _, other := range names {
+		f := w.models[other]
+		switch {
+		case f == nil:
+			wrong = append(wrong, fmt.Errorf("model %s: fallback %q is none of the models that are listed", m.name, other))
+			continue
+		case f == m:
+			wrong = append(wrong, fmt.Errorf("model %s: it is its own fallback; leave that out", m.name))
+			continue
+		}
+		for _, t := range f.tiers {
+			if t.First >= f.own { // those of its own fallback models
+				break
+			}
+			first := len(m.deployments)
+			for _, dep := range f.deployments[t.First:t.End] {
+				if len(m.deployments) < call.MaxCandidates && !m.has(dep.name) {
+					m.add(dep, f.name)
+				}
+			}
+			m.tiers = append(m.tiers, route.Tier{Policy: t.Policy, First: first, End: len(m.deployments)})
+		}
+	}
+	return wrong
+}
+
+func (m *model) has(name string) bool {
+	return slices.ContainsFunc(m.deployments, func(dep *deployment) bool { return dep.name == name })
+}
+
+// fallback is the model that a candidate stands for, where that is another one.
+func (dep *deployment) fallback(m *model, candidate uint16) string {
+	return m.facts[candidate].Fallback
 }
 
 func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, error) {
@@ -156,9 +211,7 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 	case up == nil:
 		return nil, fmt.Errorf("provider %q is not configured", o.Provider)
 	case o.Upstream == "":
-		return nil, errors.New("upstream is missing: the provider's name for the model")
-	case o.MaxInFlight < 0 || o.Context < 0 || o.MaxOutput < 0:
-		return nil, errors.New("max_in_flight, context and max_output must not be negative")
+		return nil, errors.New("a deployment has no upstream")
 	}
 	info := up.Info()
 	dep := &deployment{
@@ -176,16 +229,18 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 	if dep.region == "" {
 		dep.region = info.Region
 	}
+	var f ModelFacts
 	if w.setup.Facts != nil {
-		f := w.setup.Facts(info.Kind, o.Upstream)
-		if dep.context == 0 {
-			dep.context = f.Context
-		}
-		if dep.maxOutput == 0 {
-			dep.maxOutput = f.MaxOutput
-		}
-		dep.markedCache, dep.searches, dep.facts = f.MarkedCache, f.Searches, f.Model
+		f = w.setup.Facts(info.Kind, o.Upstream)
 	}
+	if dep.context == 0 {
+		dep.context = f.Context
+	}
+	if dep.maxOutput == 0 {
+		dep.maxOutput = f.MaxOutput
+	}
+	dep.markedCache, dep.searches, dep.facts = f.MarkedCache, f.Searches, f.Model
+	dep.prefills, dep.billsAll = f.Prefill, f.BillsAll
 	group := o.QuotaGroup
 	if group == "" {
 		group = o.Provider + "|" + dep.region + "|" + o.Upstream
@@ -195,8 +250,29 @@ func (d *Dispatcher) deployment(w *world, o DeploymentOptions) (*deployment, err
 		most = info.MaxInFlight
 	}
 	dep.oneKey = len(info.Credentials) == 0 || len(info.Credentials) == 1 && len(info.CredentialsOf("")) == 1
-	dep.standing = d.standing(dep.name, group, o.Provider, info.Credentials, most)
+	dep.cache = route.WarmID(info.Name, dep.region, o.Upstream)
+	dep.route = route.Facts{
+		Name: dep.name, Provider: info.Name, Makers: dep.makers, Context: dep.context, MaxOutput: dep.maxOutput,
+		Has: f.Has, HasKnown: f.HasKnown, Weight: o.Weight, Same: f.Identity, Prefill: f.Prefill,
+	}
+	if f.Identity == 0 { // who lists the same name twice means the same model
+		dep.route.Same = nameIdentity(o.Upstream)
+	}
+	for _, tag := range o.Tags {
+		dep.route.Tags = append(dep.route.Tags, strings.ToLower(tag))
+	}
+	if f.Tags != nil {
+		dep.route.Tags = append(dep.route.Tags, f.Tags(info.Cloud, dep.region)...)
+	}
+	dep.standing = d.standing(dep.name, group, o.Provider, info.Credentials, most, &o)
 	return dep, nil
+}
+
+// nameIdentity tells models of which nothing but the name is known.
+func nameIdentity(upstream string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(upstream))
+	return h.Sum32() | 1<<31 // the catalog's are small numbers
 }
 
 // Called is the deployment's name: its own, or made of what it is and of where it
@@ -221,31 +297,71 @@ func Name(provider, upstream, region string) string {
 
 // standing finds what is known of a deployment, its quota group and the provider's
 // credentials, each of which has a quota of its own.
-func (d *Dispatcher) standing(name, group, provider string, credentials []string, most int) *standing {
+func (d *Dispatcher) standing(name, group, provider string, credentials []string, most int, o *DeploymentOptions) *standing {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	st := d.standings[name]
 	if st == nil {
-		st = &standing{waiting: map[limit.Ticket]chan struct{}{}}
+		st = &standing{}
 		d.standings[name] = st
 	}
-	st.slots.Max = most
-	keys := []key{{cooldown(d.quotas, group), cooldown(d.credentials, provider)}}
+	st.Slots.Max = most
+	st.ratesTo = time.Time{}
+	keys := []route.Key{{Quota: entry(d.quotas, group), Credential: entry(d.credentials, provider)}}
 	if len(credentials) > 1 {
 		keys = keys[:0]
 		for _, c := range credentials {
-			keys = append(keys, key{cooldown(d.quotas, group+"|"+c), cooldown(d.credentials, provider+"|"+c)})
+			keys = append(keys, route.Key{Quota: entry(d.quotas, group+"|"+c), Credential: entry(d.credentials, provider+"|"+c)})
 		}
 	}
-	st.keys = keys
+	st.Keys = keys
+	for _, k := range keys {
+		if l := o.Limits; l != nil {
+			k.Quota.Set(limit.Limits{Requests: int64(l.Requests), Tokens: int64(l.Tokens), InFlight: l.InFlight})
+		}
+	}
+	c := o.Committed
+	if c == nil {
+		st.Committed, st.Spills = nil, false
+		return st
+	}
+	if st.Committed == nil {
+		st.Committed = &limit.Group{}
+	}
+	n := int64(max(c.Units, 1))
+	st.Committed.Set(limit.Limits{Requests: n * int64(c.Requests), Tokens: n * int64(c.Tokens), InFlight: int(n) * c.InFlight})
+	st.Spills = c.Spill
 	return st
 }
 
-func cooldown(of map[string]*limit.Cooldown, name string) *limit.Cooldown {
+func entry[T any](of map[string]*T, name string) *T {
 	c := of[name]
 	if c == nil {
-		c = &limit.Cooldown{}
+		c = new(T)
 		of[name] = c
 	}
 	return c
+}
+
+// trafficOf is what is known of the calls for a model.
+func (d *Dispatcher) trafficOf(m *model, most int) *traffic {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.traffics[m.name]
+	if t == nil {
+		t = &traffic{waiting: map[limit.Ticket]*waiter{}}
+		d.traffics[m.name] = t
+	}
+	t.m, t.queue.Max = m, most
+	return t
+}
+
+// room is what a provider may have that has room for so much at a time, as a pool
+// of own machines.
+type room interface{ Room(upstream string) bool }
+
+// full reports whether what stands behind the deployment has no room.
+func (dep *deployment) full() bool {
+	r, ok := dep.send.(room)
+	return ok && !r.Room(dep.upstream)
 }

@@ -88,7 +88,7 @@ func TestTheRecordTellsTheStory(t *testing.T) {
 	if r.Outcome != "ok" || r.Model != "smart" || r.Format != llm.Chat || !r.Stream || r.Facts.Messages != 1 || r.Facts.TextBytes == 0 {
 		t.Errorf("record %s", asJSON(r))
 	}
-	if got := asJSON(r.Choice); got != `[{"deployment":"d1","taken":true,"reason":"first in order"},{"deployment":"d2","taken":true,"reason":"next in order"}]` {
+	if got := asJSON(r.Choice); got != `[{"deployment":"d1","taken":true,"reason":"first in order","cost":"0.007701 USD"},{"deployment":"d2","taken":true,"reason":"next in order","cost":"0.007701 USD"}]` {
 		t.Errorf("choice %s", got)
 	}
 	a := r.Attempts
@@ -187,12 +187,12 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 	b := newBench(t, nil, u)
 	s := b.options.Setup
 	s.Models = map[string]dispatch.ModelOptions{
-		"a": {Policy: "fastest"},
+		"a": {Policy: "quickest"},
 		"b": {Lossy: "maybe", OutputCap: -1, Deployments: []dispatch.DeploymentOptions{{Provider: "nobody", Upstream: "x"}, {Provider: "p1"}}},
 		"c": {Deployments: []dispatch.DeploymentOptions{{Provider: "p1", Upstream: "x"}, {Provider: "p1", Upstream: "x"}}},
 	}
 	err := b.Reload(s)
-	for _, want := range []string{`model a: policy "fastest"`, "model a: has 0 deployments", `lossy "maybe"`, "output_cap -1", `provider "nobody"`, "upstream is missing", "listed twice"} {
+	for _, want := range []string{`model a: policy: "quickest"`, "model a: deployments: is empty", `lossy: "maybe"`, "output_cap: must not", `provider "nobody"`, "deployments[1].upstream: is missing", "listed twice"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q: %v", want, err)
 		}

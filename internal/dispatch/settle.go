@@ -16,21 +16,27 @@ import (
 
 // settle books what an attempt cost, and gives back what is left of its hold once
 // that is durable. The last one waits, and takes the call's record with it.
-func (r *run) settle(c call.Command) call.Event {
+func (r *run) settle(l *lane, c call.Command) call.Event {
 	var entry *ledger.Entry
 	var back *refund
+	if c.Last {
+		r.calm()
+	}
 	if c.Attempt > 0 {
-		if entry, back = r.book(c.Err); r.op == llm.Count {
+		if entry, back = r.book(l, c.Err); r.op == llm.Count {
 			entry = nil // it is told in the call's record, and costs nothing
 		}
 	}
 	if !c.Last {
 		r.d.later(entry, r.w.setup.Revision, back)
+		r.booked()
 		return call.Event{}
 	}
+	r.letGo()
+	r.tellReceipt(l, c.Attempt)
 	s := Settlement{Entry: entry, Call: r.endRecord(c.Told), Durable: back.settle}
 	if c.Told == nil {
-		s.Response = r.response()
+		s.Response = r.response(l)
 	} else {
 		s.Err = forClient(c.Told)
 	}
@@ -43,10 +49,10 @@ func (r *run) settle(c call.Command) call.Event {
 	if r.c.Settle != nil {
 		err = r.c.Settle(ctx, &s)
 	} else {
-		err = r.d.submit(r, batch, true)
+		err = r.d.submit(l, batch, true)
 	}
 	if err != nil {
-		r.d.rescue(r, batch, err, r.c.Settle != nil)
+		r.d.rescue(r, l, batch, err, r.c.Settle != nil)
 	}
 	back.settle()
 	return call.Event{Kind: call.Settled}
@@ -68,16 +74,37 @@ func (f *refund) settle() {
 	}
 }
 
+// calm waits until the attempts that ended before are booked.
+func (r *run) calm() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.watched.books > 0 {
+		r.quiet.Wait()
+	}
+}
+
+// booked says that an attempt was booked that is not the last.
+func (r *run) booked() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watched.books--
+	r.quiet.Broadcast()
+}
+
 // book makes the attempt's entry, and says what is to become of its hold.
-func (r *run) book(err *llm.Error) (e *ledger.Entry, back *refund) {
-	a, now := &r.at, r.d.now()
-	r.d.observe(a, err)
-	e = r.newEntry()
+func (r *run) book(l *lane, err *llm.Error) (e *ledger.Entry, back *refund) {
+	a, now := &l.at, r.d.now()
+	e = r.newEntry(a)
 	e.ConsumedFrom, e.ConsumedTo, e.BookedAt = a.rec.Started, a.rec.Ended, now
-	usage, source := r.usage(err)
+	usage, source := r.usage(l, err)
+	r.observe(l, err, &usage, source == price.Reported)
 	e.Charges = []price.Charge{}
 	if a.sent && r.op != llm.Count {
 		e.Charges = a.card.Rate(price.UsageReadings(usage, source), price.UsageOptions(usage))
+	}
+	metered := a.consumed()
+	if len(metered) > 0 {
+		e.Charges = a.card.AppendRate(e.Charges, metered, price.Options{})
 	}
 	if source == price.Estimated {
 		e.Marks = estimatedMarks
@@ -92,7 +119,7 @@ func (r *run) book(err *llm.Error) (e *ledger.Entry, back *refund) {
 			e.Marks = price.Marks(e.Marks, price.MarkOverrun)
 			r.d.o.Log.Warn("an attempt cost more than was held for it", "attempt", a.id, "deployment", a.dep.name, "held", g.Held.String(), "cost", cost.String())
 		}
-		if g.Hard && source == price.Estimated && a.openEnded(err) && cost.Cmp(g.Held) < 0 {
+		if g.Hard && source == price.Estimated && len(metered) == 0 && a.openEnded(err) && cost.Cmp(g.Held) < 0 {
 			e.Doubt = g.Held.Sub(cost)
 		}
 		back = &refund{d: r.d, grant: *g, spent: cost.Add(e.Doubt)}
@@ -101,8 +128,7 @@ func (r *run) book(err *llm.Error) (e *ledger.Entry, back *refund) {
 	if source == price.Reported && r.op == llm.Generate {
 		a.dep.learn(r.facts, a.text, usage.InputTokens())
 	}
-	r.cost = r.cost.Add(cost)
-	r.endAttempt(e, err, cost)
+	r.endAttempt(l, e, err, cost)
 	if m := r.d.o.Metrics; m != nil {
 		m.Attempt(r.m.name, a.dep.name, e.Outcome, a.rec.Ended.Sub(a.rec.Started), &usage, cost)
 	}
@@ -126,8 +152,8 @@ func (a *attempt) openEnded(err *llm.Error) bool {
 // estimate, never more than what was held for it. An answer that is an error is not
 // billed, by any provider's terms; where the work may have been done all the same
 // that is an estimate too, so that an export can say otherwise.
-func (r *run) usage(err *llm.Error) (llm.Usage, price.Source) {
-	a := &r.at
+func (r *run) usage(l *lane, err *llm.Error) (llm.Usage, price.Source) {
+	a := &l.at
 	p := &a.progress
 	if err == nil && p.Usage.Reported {
 		none := p.Usage.InputTokens()+p.Usage.OutputTokens() == 0
@@ -136,7 +162,7 @@ func (r *run) usage(err *llm.Error) (llm.Usage, price.Source) {
 		}
 	}
 	if err != nil && !p.Content() {
-		switch free, refused := err.Billed == llm.BilledNo, a.rec.Status >= 400; {
+		switch free, refused := err.Billed == llm.BilledNo, a.rec.Status >= 400 || a.refused; {
 		case !a.sent, free && refused:
 			return llm.Usage{}, price.Reported
 		case free, refused:
@@ -153,15 +179,14 @@ func (r *run) usage(err *llm.Error) (llm.Usage, price.Source) {
 	if seen.OutputTokens() > u.OutputTokens() {
 		u.Tokens[llm.TokOutput], u.Tokens[llm.TokReasoning] = seen.Tokens[llm.TokOutput], seen.Tokens[llm.TokReasoning]
 	}
-	most := r.outputBound()
+	most := r.outputBound(a)
 	u.Tokens[llm.TokOutput] = min(u.Tokens[llm.TokOutput], most)
 	u.Tokens[llm.TokReasoning] = min(u.Tokens[llm.TokReasoning], most-u.Tokens[llm.TokOutput])
 	return u, price.Estimated
 }
 
 // newEntry is the attempt's entry, as far as it is known when it is opened.
-func (r *run) newEntry() *ledger.Entry {
-	a := &r.at
+func (r *run) newEntry(a *attempt) *ledger.Entry {
 	e := &ledger.Entry{
 		ID: a.id, Kind: ledger.Attempt, Cause: r.c.Cause,
 		Cloud: a.dep.info.Cloud, Service: a.dep.info.Service, Region: a.dep.region, Deployment: a.dep.name,
@@ -176,14 +201,14 @@ func (r *run) newEntry() *ledger.Entry {
 }
 
 // response is the whole answer, where the sink asked for events.
-func (r *run) response() *llm.Response {
+func (r *run) response(l *lane) *llm.Response {
 	switch {
 	case r.want != "":
 		return nil
-	case r.at.gather != nil:
-		return r.at.gather.Response()
+	case l.at.gather != nil:
+		return l.at.gather.Response()
 	}
-	return r.whole
+	return l.whole
 }
 
 // batch is the records of the last entry and the call.

@@ -59,11 +59,11 @@ func (r *run) continues() *llm.Error {
 func short(s string) string { return s[:min(len(s), 64)] }
 
 // sealAs is how the ids of the attempt's deployment are told to the client.
-func (r *run) sealAs(id string) string {
+func (r *run) sealAs(dep *deployment, id string) string {
 	if id == "" {
 		return ""
 	}
-	return r.c.Seals.Seal(r.at.dep.name, id)
+	return r.c.Seals.Seal(dep.name, id)
 }
 
 // strips reports whether reasoning may be taken out of the request where no deployment
@@ -91,8 +91,11 @@ func (r *run) bound() bool {
 
 // request is the attempt's request: the source's, without the reasoning that its
 // deployment does not understand where that is to be taken out.
-func (r *run) request(t *wire.Target) ([]byte, []wire.Loss, error) {
-	dep := r.at.dep
+func (r *run) request(a *attempt, t *wire.Target) ([]byte, []wire.Loss, error) {
+	dep := a.dep
+	if r.resume != nil {
+		return r.continuing(dep, t)
+	}
 	src, ok := r.c.Source.(decoder)
 	known := func(m llm.Maker) bool { return understands(dep, []llm.Maker{m}) }
 	if !r.strip || !ok || understands(dep, r.facts.Bindings) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/skein-run/skein/internal/llm"
 )
@@ -51,7 +52,8 @@ type upstream struct {
 	format llm.Format
 	words  []string
 	memory bool
-	input  int64 // tokens that it reports as read, where not 12
+	input  int64         // tokens that it reports as read, where not 12
+	delay  time.Duration // before its first content
 
 	mu    sync.Mutex
 	fault fault
@@ -149,6 +151,12 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		case i == 2 && f == missingEnd:
 			return
+		case i > 0:
+			select {
+			case <-time.After(u.delay / time.Duration(i)):
+			case <-r.Context().Done():
+				return
+			}
 		}
 		send(p)
 	}

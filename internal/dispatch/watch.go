@@ -33,17 +33,28 @@ func (r *run) due(now time.Time) time.Time {
 		return time.Time{}
 	case !w.drain.IsZero():
 		return w.drain
-	case w.limits.Total.IsZero(): // no attempt is open: the caller's goroutine waits by itself
-		return time.Time{}
 	}
-	due := earliest(w.state.Due(), w.limits.Total)
-	if !w.state.Shown() {
-		return earliest(due, w.limits.First)
+	var due time.Time
+	for i := range w.lanes {
+		l := &w.lanes[i]
+		if !l.watched() {
+			continue
+		}
+		due = earliest(due, l.limits.Total)
+		switch since := r.lanes[i].reading.Load(); {
+		case !w.state.Shown(uint8(i)):
+			due = earliest(due, l.limits.First)
+		case since != 0:
+			due = earliest(due, time.Unix(0, since).Add(l.limits.Idle))
+		default:
+			due = earliest(due, now.Add(l.limits.Idle))
+		}
+		due = earliest(due, l.pace.due())
 	}
-	if since := r.reading.Load(); since != 0 {
-		return earliest(due, time.Unix(0, since).Add(w.limits.Idle))
+	if due.IsZero() { // no attempt is open: the caller's goroutine waits by itself
+		return due
 	}
-	return earliest(due, now.Add(w.limits.Idle))
+	return earliest(due, w.state.Due())
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -55,65 +66,87 @@ func earliest(a, b time.Time) time.Time {
 
 // tick is the timer's: it finds which limit passed, and steps the machine.
 func (r *run) tick() {
+	var buf [8]call.Command
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	w, now := &r.watched, r.d.now()
 	w.armed = time.Time{}
 	if w.closed {
+		r.mu.Unlock()
 		return
 	}
-	e := call.Event{Kind: call.Timer}
-	switch {
-	case !w.drain.IsZero():
+	if !w.drain.IsZero() {
 		if !now.Before(w.drain) {
-			r.cancel()
-			return
+			r.cancel(uint8(w.drains))
+		} else {
+			r.arm(now)
 		}
-	case w.limits.Total.IsZero():
+		r.mu.Unlock()
 		return
-	default:
-		if err := r.passed(now); err != nil {
-			e = call.Event{Kind: call.Stalled, Err: err}
+	}
+	r.others++
+	defer r.other()
+	cmds := buf[:0]
+	for i := range w.lanes {
+		if !w.lanes[i].watched() {
+			continue
 		}
-		w.side = call.Step(&w.state, e, now, w.side[:0])
-		for i := range w.side {
-			switch w.side[i].Do {
-			case call.Cancel:
-				r.cancel()
-			case call.Announce:
-				r.announce()
-			case call.Heartbeat:
-				r.heartbeat()
-			}
+		if err := r.passed(uint8(i), now); err != nil {
+			cmds = call.Step(&w.state, call.Event{Kind: call.Stalled, Lane: uint8(i), Err: err}, now, cmds)
+		}
+	}
+	if !w.lanes[0].watched() && !w.lanes[1].watched() {
+		r.mu.Unlock()
+		return
+	}
+	cmds = call.Step(&w.state, call.Event{Kind: call.Timer}, now, cmds)
+	for i := range cmds {
+		switch c := &cmds[i]; c.Do {
+		case call.Cancel:
+			r.cancel(c.Lane)
+		case call.TakeSlot: // beside the open one
+			r.others++
+			go r.beside(*c)
 		}
 	}
 	r.arm(now)
+	r.mu.Unlock()
+	for i := range cmds { // what may wait for the client
+		switch cmds[i].Do {
+		case call.Announce:
+			r.announce()
+		case call.Heartbeat:
+			r.heartbeat()
+		}
+	}
 }
 
 // passed is the limit of the open attempt that has passed, as an error; nil where
 // none has. Time in which the client is waited for does not count: the upstream
-// is not being read then.
-func (r *run) passed(now time.Time) *llm.Error {
-	w := &r.watched
-	since := r.reading.Load()
+// is not being read then. Under r.mu.
+func (r *run) passed(lane uint8, now time.Time) *llm.Error {
+	w, l := &r.watched.lanes[lane], &r.lanes[lane]
+	since := l.reading.Load()
+	shown := r.watched.state.Shown(lane)
 	blame := llm.BlameDeployment
 	var what string
 	switch {
 	case since == 0:
 		return nil
-	case !w.state.Shown() && !now.Before(w.limits.First):
+	case !shown && !now.Before(w.limits.First):
 		what = "sent no content"
-		if now.Sub(r.at.rec.Started) < r.patience() {
+		if now.Sub(l.at.rec.Started) < r.patience() {
 			blame = llm.BlameSkein
 		}
-	case w.state.Shown() && now.Sub(time.Unix(0, since)) >= w.limits.Idle:
+	case shown && now.Sub(time.Unix(0, since)) >= w.limits.Idle:
 		what = fmt.Sprintf("fell silent for %s in the middle of its answer", w.limits.Idle)
+	case w.pace.slow(l, now):
+		what = fmt.Sprintf("sent less than %s in the middle of its answer, which it usually does not,", w.pace.least)
 	default:
 		return nil
 	}
 	return &llm.Error{
 		Class: llm.TimedOut, Blame: blame, Billed: llm.BilledMaybe, Status: http.StatusGatewayTimeout,
-		Message: fmt.Sprintf("the deployment %s %s in time", r.name(), what),
+		Message: fmt.Sprintf("the deployment %s %s in time", l.name(), what),
 	}
 }
 
@@ -131,12 +164,35 @@ const streamPatience = 30 * time.Second
 
 // announce lets the headers out.
 func (r *run) announce() {
-	if !r.opened {
-		r.opened = true
-		r.receipt.Deployment = r.name()
-		if r.c.Sink.Open(r.receipt) != nil {
-			r.cancel()
+	r.sink.Lock()
+	defer r.sink.Unlock()
+	for i := range r.lanes {
+		if l := &r.lanes[i]; l.live.Load() {
+			r.announced(l)
+			return
 		}
+	}
+}
+
+// announced lets the headers out with what is known of a lane's attempt, under r.sink.
+func (r *run) announced(l *lane) {
+	if r.opened {
+		return
+	}
+	r.opened = true
+	r.receipt.Deployment = l.name()
+	r.told(l)
+	if r.c.Sink.Open(r.receipt) != nil {
+		r.clientGone()
+	}
+}
+
+// told puts on what terms a lane's attempt is made into the receipt.
+func (r *run) told(l *lane) {
+	a := &l.at
+	r.receipt.Lossy, r.receipt.OutputCap, r.receipt.Model = a.losses, 0, a.dep.fallback(r.m, a.candidate)
+	if a.lower {
+		r.receipt.OutputCap = a.cap
 	}
 }
 
@@ -145,16 +201,19 @@ func (r *run) heartbeat() {
 	if r.codec == nil {
 		return
 	}
-	w := &r.watched
-	w.beat = r.codec.Writer(r.as).Heartbeat(w.beat[:0])
-	if len(w.beat) > 0 && r.c.Sink.Frame(w.beat, nil) != nil {
-		r.cancel() // the client has gone; the reader will see it
+	r.sink.Lock()
+	defer r.sink.Unlock()
+	if r.beat = r.codec.Writer(r.as).Heartbeat(r.beat[:0]); len(r.beat) > 0 {
+		_ = r.c.Sink.Frame(r.beat, nil) // a client that has gone is noticed by whoever writes next
+	}
+	if m := r.d.o.Signs; m != nil {
+		m.Heartbeat(r.m.name)
 	}
 }
 
-func (r *run) name() string {
-	if r.at.dep == nil {
+func (l *lane) name() string {
+	if l.at.dep == nil {
 		return ""
 	}
-	return r.at.dep.name
+	return l.at.dep.name
 }

@@ -17,16 +17,16 @@ const maxWhole = 64 << 20
 var errTooLong = errors.New("an answer of more than " + strconv.Itoa(maxWhole>>20) + " MB")
 
 // readWhole reads an unstreamed answer.
-func (r *run) readWhole(ans *provider.Answer) error {
-	a := &r.at
-	r.reading.Store(r.d.now().UnixNano())
-	body, err := readAll(r.body[:0], ans.Body, length(ans.Header))
-	r.body = body
-	r.reading.Store(0)
+func (r *run) readWhole(l *lane, ans *provider.Answer) error {
+	a := &l.at
+	l.reading.Store(r.d.now().UnixNano())
+	body, err := readAll(l.body[:0], ans.Body, length(ans.Header))
+	l.body = body
+	l.reading.Store(0)
 	if err != nil {
 		return err
 	}
-	if r.weigh(body) {
+	if r.weigh(l, body) {
 		return nil
 	}
 	resp, err := a.codec.DecodeResponse(body, a.on.Dialect)
@@ -34,17 +34,17 @@ func (r *run) readWhole(ans *provider.Answer) error {
 		return err // an *llm.Error: it is malformed, or an error with status 200
 	}
 	told(&resp.Usage, ans.Header)
-	r.whole = resp
+	l.whole = resp
 	a.progress = progressOf(resp)
 	return nil
 }
 
 // weigh takes the progress of an answer that nobody will want to see decoded, where
 // its codec can say that. It reports whether it could.
-func (r *run) weigh(body []byte) (ok bool) {
-	a := &r.at
+func (r *run) weigh(l *lane, body []byte) (ok bool) {
+	a := &l.at
 	w, is := a.codec.(wire.Weigher)
-	if !is || !r.passes() {
+	if !is || !r.passes(l) {
 		return false
 	}
 	a.progress, ok = w.Weigh(body, a.on.Dialect)
@@ -87,12 +87,12 @@ func progressOf(resp *llm.Response) llm.Progress {
 
 // renamed is an unstreamed answer in which the model has the name that the client
 // asked for, as it has in a stream.
-func (r *run) renamed() []byte {
-	if r.as.Model == r.at.dep.upstream && r.as.Seal == nil || r.op == llm.Count {
-		return r.body
+func (r *run) renamed(l *lane) []byte {
+	if r.as.Model == l.at.dep.upstream && l.as.Seal == nil || r.op == llm.Count {
+		return l.body
 	}
-	r.out = r.at.codec.Rename(r.out[:0], r.body, r.as)
-	return r.out
+	l.out = l.at.codec.Rename(l.out[:0], l.body, &l.as)
+	return l.out
 }
 
 // readAll appends what r holds to b; size is what was stated, or -1.

@@ -132,6 +132,8 @@ func (e *Engine) perform(c *sched.Command) {
 	ctx, cancel := context.WithCancel(e.ctx)
 	f.cancel = cancel
 	run := c.Run
+	s.trace = e.stepOf(run, c.State, s.cause.Step)
+	ctx = s.trace.Step(ctx, s.cause.Step)
 	e.wg.Add(1)
 	go func() {
 		defer e.wg.Done()
@@ -171,7 +173,14 @@ func (e *Engine) callTool(ctx context.Context, run string, s *snapshot, f *fligh
 		return
 	}
 	f.entry.ConsumedFrom = e.o.Now()
-	result, err := e.execute(tool.WithMeter(ctx, &meter), run, s, f)
+	var result tool.Result
+	var err error
+	e.traced(ctx, s, func(ctx context.Context) string {
+		if result, err = e.execute(tool.WithMeter(ctx, &meter), run, s, f); err != nil {
+			return toolFailure(err).Outcome
+		}
+		return "ok"
+	})
 	in := agent.Input{At: e.o.Now(), Command: s.do.ID, Try: s.do.Try}
 	a := &attachment{}
 	outcome := "ok"

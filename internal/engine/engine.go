@@ -26,6 +26,7 @@ import (
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/store"
+	"github.com/skein-run/skein/internal/telemetry"
 	"github.com/skein-run/skein/internal/tool"
 	"github.com/skein-run/skein/internal/wire"
 )
@@ -42,6 +43,7 @@ type Options struct {
 	Agents   map[string]*Agent
 	Slots    sched.Config
 	Metrics  Metrics // nil: not measured
+	Trace    *telemetry.Tracer
 	Log      *slog.Logger
 	Now      func() time.Time
 	NewID    func(prefix string) string
@@ -76,6 +78,10 @@ type Metrics interface {
 	// RunMoved says that a run went from one status to another; from is "" where it
 	// comes into memory, and final says that to is how it ended.
 	RunMoved(from, to string, final bool)
+	// RunEnded says how long a run took. failed: it ended as it should not.
+	RunEnded(agent, status string, failed bool, took time.Duration)
+	// ToolEnded says how long an effect took: ok, or what is known of one that failed.
+	ToolEnded(tool, outcome string, took time.Duration)
 }
 
 // Engine runs agents. It is safe for concurrent use.
@@ -102,6 +108,7 @@ type Engine struct {
 	handle  int64
 	flights map[string]*flight
 	moved   map[string]agent.Status // the runs in memory, as Metrics has been told
+	watched map[string]*watched     // the runs in memory, as traces and times are told of them
 	idle    []chan struct{}
 	tick    *time.Timer
 }
@@ -128,7 +135,7 @@ func New(o Options) *Engine {
 		o: o, ctx: ctx, stop: stop,
 		quit: make(chan struct{}), over: make(chan struct{}),
 		keys: map[string]*starting{}, halted: make(chan struct{}), defs: map[string]*agent.Definition{},
-		machine: sched.New(o.Slots), attach: map[int64]*attachment{}, flights: map[string]*flight{}, moved: map[string]agent.Status{},
+		machine: sched.New(o.Slots), attach: map[int64]*attachment{}, flights: map[string]*flight{}, moved: map[string]agent.Status{}, watched: map[string]*watched{},
 		tick: time.NewTimer(time.Hour),
 	}
 	e.inbox.init()
@@ -167,6 +174,7 @@ func (e *Engine) loop() {
 			if st := m.event.State; st != nil && !st.Status.Ended() {
 				e.move(m.event.Run, st.Status)
 			}
+			e.watch(&m.event)
 			commands = e.machine.Step(&m.event, e.o.Now(), commands[:0])
 			for i := range commands {
 				e.do(&commands[i])
@@ -212,6 +220,7 @@ func (e *Engine) lost(c *sched.Command) {
 	case a != nil:
 		e.salvage(a)
 	default:
+		delete(e.watched, c.Run)
 		e.o.Log.Error("a run is set aside: its records are refused again and again, or another process has it", "run", c.Run)
 	}
 }
@@ -236,6 +245,7 @@ func (e *Engine) commit(c *sched.Command) {
 	a := e.taken(c.Attach)
 	var b store.Batch
 	var ended *agent.Record
+	var over *watched
 	if c.Record != nil {
 		body, err := c.Record.Encode()
 		if err != nil {
@@ -251,6 +261,10 @@ func (e *Engine) commit(c *sched.Command) {
 			if c.Record.Decision.Status.Ended() {
 				ended = c.Record
 			}
+		}
+		if c.Record.Decision.Status.Ended() { // also where a wish of somebody's did not fit a run that was over
+			over = e.watched[c.Run]
+			delete(e.watched, c.Run)
 		}
 	}
 	if a != nil {
@@ -270,6 +284,7 @@ func (e *Engine) commit(c *sched.Command) {
 			e.inbox.put(message{event: sched.Event{Kind: sched.Committed, Batch: batch}})
 			if ended != nil {
 				e.ended(run, ended)
+				e.told(over, ended)
 			}
 		case errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRefused):
 			e.o.Log.Error("a run's record was refused", "run", run, "err", err)

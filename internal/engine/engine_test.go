@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 
 	"github.com/skein-run/skein/internal/agent"
@@ -20,6 +21,7 @@ import (
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/price"
 	"github.com/skein-run/skein/internal/store"
+	"github.com/skein-run/skein/internal/telemetry"
 	"github.com/skein-run/skein/internal/tool"
 	"github.com/skein-run/skein/internal/wire/all"
 )
@@ -38,6 +40,10 @@ type world struct {
 	mu     sync.Mutex
 	ids    int
 	run    string // that asked last
+
+	tracer  func() *telemetry.Tracer // of a life; nil: it is not traced
+	within  []trace.SpanContext      // of each model call
+	metrics engine.Metrics
 }
 
 // life is one process's life in a world.
@@ -45,6 +51,7 @@ type life struct {
 	*world
 	store  *store.Store
 	engine *engine.Engine
+	trace  *telemetry.Tracer
 }
 
 func newWorld(t *testing.T) *world {
@@ -77,7 +84,12 @@ func (w *world) start() *life {
 	card := &price.Card{Cloud: "local", Service: "Service", Rates: []price.Rate{{
 		Meter: price.MeterPublishes, SKU: "svc/publishes", Unit: "publish", Price: money.New(1, -2, money.USD), Per: 1,
 	}}}
+	var tr *telemetry.Tracer
+	if w.tracer != nil {
+		tr = w.tracer()
+	}
 	e := engine.New(engine.Options{
+		Metrics: w.metrics, Trace: tr,
 		Org: "default", Store: picky{st, w.refuse}, Calls: w, Budgets: w.budget, Codecs: all.Codec,
 		Cards:  func(tool.Resource, time.Time) (*price.Card, bool) { return card, true },
 		Agents: map[string]*engine.Agent{"clerk": a}, Log: slog.New(slog.DiscardHandler), Now: time.Now, NewID: w.newID,
@@ -85,7 +97,7 @@ func (w *world) start() *life {
 	if _, err := e.Recover(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
-	return &life{w, st, e}
+	return &life{w, st, e, tr}
 }
 
 // picky is a store that does not take everything.
@@ -145,6 +157,7 @@ func (w *world) Do(ctx context.Context, c dispatch.Call) (*dispatch.CallRecord, 
 	w.mu.Lock()
 	w.calls++
 	w.run = c.Cause.Run
+	w.within = append(w.within, within(ctx))
 	w.mu.Unlock()
 	now := time.Now()
 	e := &ledger.Entry{ID: c.ID + "/1", Kind: ledger.Attempt, Cause: c.Cause, ConsumedFrom: now, ConsumedTo: now, BookedAt: now, Outcome: "ok"}

@@ -14,6 +14,7 @@ import (
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/money"
 	"github.com/skein-run/skein/internal/store"
+	"github.com/skein-run/skein/internal/telemetry"
 	"github.com/skein-run/skein/internal/tool"
 	"github.com/skein-run/skein/internal/wire"
 )
@@ -37,7 +38,7 @@ func (e *Engine) callModel(ctx context.Context, run string, s *snapshot) {
 		e.fail(run, s, agent.ModelFailed, &agent.Failure{Class: llm.Internal, Message: err.Error(), Again: errors.Is(err, context.Canceled)})
 		return
 	}
-	c.Source = &source{req: req, codecs: e.o.Codecs, facts: wire.FactsOf(req)}
+	c.Source, c.Prefix = &source{req: req, codecs: e.o.Codecs, facts: wire.FactsOf(req)}, prefixOf(req)
 	c.Sink = sink{}
 	c.Settle = func(ctx context.Context, st *dispatch.Settlement) error {
 		cost := callCost(st)
@@ -198,6 +199,7 @@ type snapshot struct {
 	deadline   time.Time
 	context    []agent.Message
 	set        *tool.Set
+	trace      telemetry.Run
 }
 
 // lookup finds a tool's operation and checks a call's arguments against it.

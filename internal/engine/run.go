@@ -60,7 +60,7 @@ func (e *Engine) Start(ctx context.Context, r StartRequest) (run string, again b
 	in := agent.Input{Kind: agent.Started, At: e.o.Now(), Start: &agent.Start{
 		Run: run, Org: e.o.Org, Agent: r.Agent, Definition: a.Hash, Model: a.Definition.Model, Limits: limits,
 		OutputCap: a.Definition.OutputCap, Goal: ref, Input: input, Key: r.Key, By: r.By,
-		Project: r.Project, Team: r.Team, Customer: r.Customer, APIKey: r.APIKey,
+		Project: r.Project, Team: r.Team, Customer: r.Customer, APIKey: r.APIKey, Trace: e.o.Trace.Parent(ctx),
 	}}
 	if err := e.o.Budgets.OpenRun(run, limits.Budget, money.Amount{}); err != nil {
 		return "", false, fmt.Errorf("%w: %w", ErrBadInput, err)
@@ -72,6 +72,7 @@ func (e *Engine) Start(ctx context.Context, r StartRequest) (run string, again b
 	if err != nil {
 		return "", false, fmt.Errorf("start a run of %s: %w", r.Agent, err)
 	}
+	e.traceOf(in.Start).Started(r.By, in.At, e.o.Now())
 	e.o.Log.Info("run started", "run", run, "agent", r.Agent)
 	return run, false, nil
 }

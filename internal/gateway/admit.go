@@ -31,6 +31,7 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, method string) (
 		return nil, unauthorized(w, err)
 	}
 	if g.c.Health != nil && g.c.Health.Draining() {
+		w.Header().Set("Connection", "close") // its next request is somebody else's; by HTTP/2 this is a GOAWAY
 		return nil, &llm.Error{
 			Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledNo, Status: http.StatusServiceUnavailable,
 			RetryAfter: time.Second, Message: "Skein is shutting down; try again",

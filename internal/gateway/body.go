@@ -37,8 +37,9 @@ func class(n int64) int { return bits.Len64(uint64(max(n, 1)-1) / smallest) }
 
 // buffer is a piece of memory with one owner at a time.
 type buffer struct {
-	b     []byte
-	class int
+	b      []byte
+	class  int
+	begins beginnings // of what is in it
 }
 
 func takeBuffer(n int64) *buffer {
@@ -87,6 +88,9 @@ type body struct {
 
 func (b *body) bytes() []byte { return b.buf.b }
 
+// prefix is what is told of the body's beginnings, until its release.
+func (b *body) prefix() []uint64 { return b.buf.begins.of(b.buf.b) }
+
 func (b *body) release() {
 	if b.buf != nil {
 		b.buf.release()
@@ -94,6 +98,13 @@ func (b *body) release() {
 	}
 	b.from.room.Release(b.held)
 	b.held = 0
+}
+
+// move gives the body another owner: releasing this one does nothing any more.
+func (b *body) move() *body {
+	other := *b
+	b.buf, b.held = nil, 0
+	return &other
 }
 
 // read reads a request's body, or says how to refuse it.

@@ -50,6 +50,13 @@ type Health interface{ Draining() bool }
 // Metrics counts calls in and out.
 type Metrics interface{ InFlight(n int) }
 
+// Trace finds the span that a client's request belongs to; telemetry.Tracer
+// has this method.
+type Trace interface {
+	// Accept is ctx with the ids that the headers name, or ctx.
+	Accept(ctx context.Context, h http.Header) context.Context
+}
+
 // Options are the gateway's settings in skein.yaml. Zero members take their defaults.
 type Options struct {
 	MaxBody     int64         `yaml:"max_body,omitempty"`     // bytes of one request; default 32 MiB
@@ -61,6 +68,9 @@ type Options struct {
 	// that account.
 	ProviderFiles bool          `yaml:"provider_files,omitempty"`
 	WriteTimeout  time.Duration `yaml:"write_timeout,omitempty"` // for a client to take one piece of its answer; default 30s
+	// Replay is how long answers of requests with an Idempotency-Key are kept, to be
+	// given again. They lie in memory; default 0: none is kept.
+	Replay time.Duration `yaml:"replay,omitempty"`
 }
 
 func (o Options) withDefaults() Options {
@@ -81,15 +91,17 @@ type Config struct {
 	Sealer   *auth.Sealer     // nil: ids of what providers keep pass as they are
 	Health   Health           // nil: always ready
 	Metrics  Metrics          // nil: not counted
+	Trace    Trace            // nil: clients' spans are not looked for
 	Log      *slog.Logger     // nil: silent
 	Now      func() time.Time // nil: time.Now
 }
 
 // Gateway serves model calls to clients. It is safe for concurrent use.
 type Gateway struct {
-	c      Config
-	bodies *bodies
-	places *places
+	c       Config
+	bodies  *bodies
+	places  *places
+	repeats *repeats
 }
 
 // New makes a gateway.
@@ -101,7 +113,7 @@ func New(c Config) *Gateway {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Gateway{c: c, bodies: newBodies(c.Options), places: newPlaces(c.Codecs)}
+	return &Gateway{c: c, bodies: newBodies(c.Options), places: newPlaces(c.Codecs), repeats: newRepeats(c.Options.Replay)}
 }
 
 // ServeHTTP serves model calls at [addresses], and the list of models.
@@ -194,57 +206,96 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, at *place, model
 		})
 		return
 	}
-	g.dispatch(w, r, &a, principal, arrived, body, scan)
+	hints, priority, refusal := g.hints(r.Header, principal, scan.Model)
+	if refusal != nil {
+		g.refuse(w, at.errors, refusal)
+		return
+	}
+	id := newID()
+	q := &served{request: request{
+		asked: a, id: id, call: "call_" + id, principal: principal, arrived: arrived, body: body, scan: scan,
+		path: r.URL.Path, query: r.URL.RawQuery, header: r.Header, trailers: takesTrailers(r.Header), hints: hints, priority: priority,
+	}}
+	again, is, refusal := g.askedAgain(r, q)
+	switch {
+	case refusal != nil:
+		g.refuse(w, at.errors, refusal)
+	case is:
+		g.again(w, r, q, again)
+	default:
+		_ = g.run(r.Context(), w, q) // the client was told
+	}
 }
 
-// dispatch hands a scanned request over and waits for its end.
-func (g *Gateway) dispatch(w http.ResponseWriter, r *http.Request, a *asked, p *auth.Principal, arrived time.Time, b *body, scan *wire.Scan) {
-	id := newID()
-	c := &served{}
-	c.source.init(a, g.c.Codecs, b, scan, r.Header)
-	c.sink.init(g, w, r, a, p, id, arrived, scan, b.bytes())
-	cause := p.Cause()
-	cause.Call = "call_" + id
+// request is a request that was read, on its way to dispatch.
+type request struct {
+	asked
+	id, call    string // call is call_ and id
+	principal   *auth.Principal
+	arrived     time.Time
+	body        *body
+	scan        *wire.Scan
+	path, query string
+	header      http.Header
+	trailers    bool // the client takes them
+	hints       dispatch.Hints
+	priority    auth.Priority
 
+	record *dispatch.CallRecord // once it has ended; nil where it was refused at the door
+}
+
+// served is what one call needs here, in one allocation.
+type served struct {
+	request
+	source source
+	sink   sink
+}
+
+// run hands a request over and waits for its end. The error was told to w.
+func (g *Gateway) run(ctx context.Context, w http.ResponseWriter, q *served) error {
+	if g.c.Trace != nil {
+		ctx = g.c.Trace.Accept(ctx, q.header)
+	}
+	q.source.init(&q.request, g.c.Codecs)
+	q.sink.init(ctx, g, w, &q.request)
+	cause := q.principal.Cause()
+	cause.Call = q.call
 	if g.c.Metrics != nil {
 		g.c.Metrics.InFlight(1)
 		defer g.c.Metrics.InFlight(-1)
 	}
 	call := dispatch.Call{
-		ID: cause.Call, Cause: cause, Model: scan.Model,
-		Arrived: arrived, Deadline: deadline(r.Header, arrived, scan.Stream),
-		Source: &c.source, Sink: &c.sink,
+		ID: q.call, Cause: cause, Model: q.scan.Model,
+		Arrived: q.arrived, Deadline: deadline(q.header, q.arrived, q.scan.Stream),
+		Hints: q.hints, Priority: priorityOf(q.priority), Prefix: q.body.prefix(),
+		Source: &q.source, Sink: &q.sink,
 	}
-	if g.c.Sealer != nil && dispatch.Keeps(scan.Format) {
-		call.Seals = g.c.Sealer.For(p)
+	if g.c.Sealer != nil && dispatch.Keeps(q.scan.Format) {
+		call.Seals = g.c.Sealer.For(q.principal)
 	}
-	record, err := g.c.Dispatch.Do(r.Context(), call)
-	c.source.release() // not deferred: after a panic somebody may still be sending it
-	c.sink.end(err)
-	if g.c.Log.Enabled(r.Context(), slog.LevelDebug) {
-		g.log(r, cause.Call, p, scan, record, err)
+	var err error
+	q.record, err = g.c.Dispatch.Do(ctx, call)
+	q.source.release() // not deferred: after a panic somebody may still be sending it
+	if g.c.Log.Enabled(ctx, slog.LevelDebug) {
+		g.log(ctx, q, err)
 	}
+	q.sink.end(err)
+	return err
 }
 
-// served is what one call needs here, in one allocation.
-type served struct {
-	source source
-	sink   sink
-}
-
-func (g *Gateway) log(r *http.Request, id string, p *auth.Principal, scan *wire.Scan, rec *dispatch.CallRecord, err error) {
+func (g *Gateway) log(ctx context.Context, q *served, err error) {
 	attrs := []slog.Attr{
-		slog.String("call", id), slog.String("path", r.URL.Path), slog.String("key", p.Key),
-		slog.String("model", scan.Model), slog.Bool("stream", scan.Stream),
+		slog.String("call", q.call), slog.String("path", q.path), slog.String("key", q.principal.Key),
+		slog.String("model", q.scan.Model), slog.Bool("stream", q.scan.Stream),
 	}
-	if rec != nil {
+	if rec := q.record; rec != nil {
 		attrs = append(attrs, slog.Int("attempts", len(rec.Attempts)), slog.String("cost", rec.Cost))
 	}
 	if err != nil { // not in its words: a provider's often quote the request
 		e := asError(err)
 		attrs = append(attrs, slog.String("error", string(e.Class)), slog.Int("status", e.Status), slog.String("blame", string(e.Blame)))
 	}
-	g.c.Log.LogAttrs(r.Context(), slog.LevelDebug, "call served", attrs...)
+	g.c.Log.LogAttrs(ctx, slog.LevelDebug, "call served", attrs...)
 }
 
 // newID is a UUIDv7 without dashes.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -48,17 +49,37 @@ func (g *Gateway) decline(w http.ResponseWriter, codec wire.Codec) {
 	_, _ = w.Write(body) // a client that has gone needs no answer
 }
 
+// ErrStopped is the cause with which the calls end that the server's stop leaves no
+// more time for.
+var ErrStopped = errors.New("the server stops")
+
+// stopped is what a client is told of a call that ended so.
+var stopped = &llm.Error{
+	Class: llm.Busy, Blame: llm.BlameSkein, Billed: llm.BilledMaybe, Status: http.StatusServiceUnavailable, RetryAfter: time.Second,
+	Message: "Skein is shutting down, and the time for answers under way is over; ask again",
+}
+
 // gone reports whether e says that the client has hung up.
 func gone(e *llm.Error) bool { return e.Class == llm.Canceled && e.Blame == llm.BlameClient }
 
+// longestWait is the longest Retry-After that all official SDKs do the same about. For
+// a longer one some sleep, however long it is (anthropic 2.13 for Python, openai 6.49 for
+// Node), some give up (openai for Python, from 2 minutes on), and earlier versions ask
+// again after a moment and in vain (all read 2026-11). Whoever called is told instead.
+const longestWait = time.Minute
+
 // shouldRetry tells the SDKs what their own rules would get wrong: that a budget
-// does not come back by asking again, and that our own overload may.
+// does not come back by asking again, and that our own overload may, unless that takes
+// longer than they wait.
 func shouldRetry(e *llm.Error) string {
 	switch e.Class {
 	case llm.OverBudget, llm.QuotaExhausted, llm.Lossy, llm.BadRequest, llm.NotFound,
 		llm.Unauthorized, llm.Forbidden, llm.ContextOverflow, llm.Filtered:
 		return "false"
 	case llm.Busy, llm.RateLimited:
+		if e.RetryAfter > longestWait {
+			return "false"
+		}
 		return "true"
 	}
 	if e.Blame == llm.BlameCredential || e.Blame == llm.BlameDeployment && e.Class == llm.ServerError {

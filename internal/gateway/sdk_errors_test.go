@@ -94,9 +94,12 @@ func (c *counter) want(t *testing.T, n int) {
 	}
 }
 
+// unstopped is how many frames of an answer say something and not that it is whole.
+var unstopped = map[llm.Format]int{llm.Chat: 3, llm.Messages: 4}
+
 func TestSDKsRaiseOnABrokenStream(t *testing.T) {
 	everyway(t, func(t *testing.T, h *house, u *upstream) {
-		u.fail(cutAfter(u, 4))
+		u.fail(cutAfter(u, unstopped[u.format]))
 		c := openaiClient(t, h)
 		s := c.Chat.Completions.NewStreaming(t.Context(), chatParams())
 		defer s.Close()
@@ -110,7 +113,7 @@ func TestSDKsRaiseOnABrokenStream(t *testing.T) {
 			t.Errorf("%q ended with %v", text, s.Err())
 		}
 	}, func(t *testing.T, h *house, u *upstream) {
-		u.fail(cutAfter(u, 4))
+		u.fail(cutAfter(u, unstopped[u.format]))
 		c := anthropicClient(t, h)
 		s := c.Messages.NewStreaming(t.Context(), messagesParams())
 		defer s.Close()

@@ -20,8 +20,9 @@ import (
 
 // ServerConfig is what a server stands on. A nil handler is a path that is not served.
 type ServerConfig struct {
-	Addr   string // host:port; "" listens on the socket only
-	Socket string // the path of the data directory's own socket; "" has none
+	Addr   string     // host:port; "" listens on the socket only
+	TLS    TLSOptions // on Addr; the socket has none
+	Socket string     // the path of the data directory's own socket; "" has none
 
 	Gateway http.Handler // where Serves says so
 	API     http.Handler // below /api/
@@ -38,7 +39,9 @@ type ServerConfig struct {
 	Grace time.Duration
 	Log   *slog.Logger // nil: silent
 
-	bodyTime time.Duration // default bodyTime; a test's is shorter
+	bodyTime  time.Duration // default bodyTime; a test's is shorter
+	lookEvery time.Duration // at the certificate; likewise
+	lastGrace time.Duration // likewise
 }
 
 // Server serves all of Skein's handlers on its addresses.
@@ -49,6 +52,7 @@ type Server struct {
 	addr      net.Addr
 	stopping  context.Context // ends when the server begins to stop
 	stop      context.CancelFunc
+	cutOff    context.CancelCauseFunc // ends every request's context
 }
 
 // The limits on requests that hold for every handler.
@@ -58,10 +62,18 @@ const (
 	headerBytes   = 64 << 10
 	bodyTime      = time.Minute // for a body that no handler reads
 	mostStreams   = 100         // at a time on one connection of HTTP/2
+	streamBytes   = 256 << 10   // of a body that may arrive on one of them before somebody reads it
+	connBytes     = 1 << 20     // of all bodies on such a connection
 	pingAfter     = time.Minute // of silence on such a connection
 	writeTimeout  = time.Minute // for whoever is at its end to take anything at all
 	lastGrace     = 5 * time.Second
 )
+
+// stoppable is a handler with calls of its own, which no request waits for.
+type stoppable interface {
+	Stop()
+	Wait(context.Context) error
+}
 
 // Listen takes the addresses, so that mistakes show before anything is started.
 func Listen(c ServerConfig) (*Server, error) {
@@ -74,25 +86,43 @@ func Listen(c ServerConfig) (*Server, error) {
 	if c.bodyTime == 0 {
 		c.bodyTime = bodyTime
 	}
+	if c.lastGrace == 0 {
+		c.lastGrace = lastGrace
+	}
 	s := &Server{c: c}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true) // AWS's SDK for Node speaks it without asking
+	protocols.SetHTTP2(c.TLS.On())
 	s.stopping, s.stop = context.WithCancel(context.Background())
+	base, cutOff := context.WithCancelCause(context.Background())
+	s.cutOff = cutOff
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.route),
 		ReadHeaderTimeout: headerTimeout, // bodies and answers have limits of their own: a stream may take an hour
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytes,
 		Protocols:         &protocols,
+		// Streams that a client resets at once count until their handlers have ended, and
+		// so does what waits for one: net/http gives up a connection on which that grows.
 		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: mostStreams,
-			SendPingTimeout:      pingAfter, // one who has gone without a word holds no streams
-			WriteByteTimeout:     writeTimeout,
+			MaxConcurrentStreams:          mostStreams,
+			MaxReceiveBufferPerConnection: connBytes,
+			MaxReceiveBufferPerStream:     streamBytes,
+			SendPingTimeout:               pingAfter, // one who has gone without a word holds no streams
+			WriteByteTimeout:              writeTimeout,
 		},
+		BaseContext: func(net.Listener) context.Context { return base },
 		ConnContext: connContext,
 		ConnState:   connState,
 		ErrorLog:    slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+	}
+	if c.TLS.On() {
+		cert, err := loadCertificate(c.TLS, c.lookEvery, c.Log)
+		if err != nil {
+			return nil, err
+		}
+		s.http.TLSConfig = cert.config()
 	}
 	if c.Addr != "" {
 		l, err := net.Listen("tcp", c.Addr)
@@ -116,14 +146,18 @@ func Listen(c ServerConfig) (*Server, error) {
 func (s *Server) Addr() net.Addr { return s.addr }
 
 // Serve serves until ctx ends, then stops in good order: no new work is taken,
-// what is being answered may end, and what does not within Grace is cut off. It
-// returns nil where everything had ended.
+// what is being answered may end, and what does not within Grace ends with an error
+// in its client's format. It returns nil where everything had ended by itself.
 func (s *Server) Serve(ctx context.Context) error {
 	failed := make(chan error, len(s.listeners))
 	var serving sync.WaitGroup
 	for _, l := range s.listeners {
 		serving.Go(func() {
-			if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			serve := s.http.Serve
+			if s.c.TLS.On() && l.Addr() == s.addr {
+				serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+			}
+			if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("serving on %s: %w", l.Addr(), err)
 			}
 		})
@@ -144,20 +178,33 @@ func (s *Server) shutdown() error {
 	if s.c.Stopping != nil {
 		s.c.Stopping()
 	}
+	own, _ := s.c.Gateway.(stoppable)
+	if own != nil {
+		own.Stop()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.c.Grace)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		err = fmt.Errorf("requests were still being answered after %s and were cut off: %w", s.c.Grace, err)
+	}
+	s.cutOff(ErrStopped)
+	last, cancel := context.WithTimeout(context.Background(), s.c.lastGrace)
+	defer cancel()
+	if err != nil && s.http.Shutdown(last) != nil { // each may say so to its client
 		_ = s.http.Close() // whatever is left is what Shutdown spoke of
 	}
-	if s.c.Drain == nil {
-		return err
+	if s.c.Drain != nil {
+		last, cancel := context.WithTimeout(context.Background(), s.c.lastGrace)
+		defer cancel()
+		if derr := s.c.Drain(last); derr != nil {
+			err = errors.Join(err, fmt.Errorf("ending the calls that were cut off: %w", derr))
+		}
 	}
-	last, cancel := context.WithTimeout(context.Background(), lastGrace)
-	defer cancel()
-	if derr := s.c.Drain(last); derr != nil {
-		err = errors.Join(err, fmt.Errorf("ending the calls that were cut off: %w", derr))
+	if own != nil { // a drain may have taken longer
+		last, cancel := context.WithTimeout(context.Background(), s.c.lastGrace)
+		defer cancel()
+		err = errors.Join(err, own.Wait(last))
 	}
 	return err
 }

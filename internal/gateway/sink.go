@@ -2,12 +2,14 @@ package gateway
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/skein-run/skein/internal/auth"
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/wire"
@@ -21,8 +23,9 @@ import (
 // broken answer for a whole one.
 type sink struct {
 	g        *Gateway
+	ctx      context.Context // of the call
 	w        http.ResponseWriter
-	rc       *http.ResponseController
+	pace     pace
 	codec    wire.Codec
 	errors   wire.Codec // in whose form errors are told
 	manners  *manners
@@ -33,31 +36,33 @@ type sink struct {
 	counts   bool // counts of tokens stand in headers: Bedrock's bodies may hold none
 	trailers bool // the client takes them
 
-	receipt  *dispatch.Receipt // of Open
-	started  bool              // status and headers are out
-	closed   bool
-	cut      bool      // the connection must not look well
-	some     bool      // of a JSON array: it was begun
-	deadline time.Time // of writes, as last set
+	receipt *dispatch.Receipt // of Open
+	started bool              // status and headers are out
+	closed  bool
+	cut     bool // the connection must not look well
+	some    bool // of a JSON array: it was begun
 
 	values [10]string // of headers, in one piece
 	used   int
 }
 
-func (s *sink) init(g *Gateway, w http.ResponseWriter, r *http.Request, a *asked, p *auth.Principal, id string, arrived time.Time, scan *wire.Scan, body []byte) {
-	s.g, s.w, s.rc, s.codec, s.errors = g, w, http.NewResponseController(w), a.codec, a.errors
-	s.manners, s.counts = a.manners, a.Bodies
-	s.call, s.streamed, s.costs = "call_"+id, scan.Stream, !p.HideCost
+func (s *sink) init(ctx context.Context, g *Gateway, w http.ResponseWriter, q *request) {
+	s.g, s.ctx, s.w, s.codec, s.errors = g, ctx, w, q.codec, q.errors
+	s.pace = pace{rc: http.NewResponseController(w), limit: g.c.Options.WriteTimeout}
+	s.manners, s.counts = q.manners, q.Bodies
+	s.call, s.streamed, s.costs, s.trailers = q.call, q.scan.Stream, !q.principal.HideCost, q.trailers
 	s.answer = wire.Answer{
-		ID: idPrefix[a.codec.Format()] + id, Model: scan.Model, StreamUsage: scan.StreamUsage, Created: arrived.Unix(),
-		Framing: a.framing(r.URL.RawQuery), Packed: scan.Packed,
+		ID: idPrefix[q.codec.Format()] + q.id, Model: q.scan.Model, StreamUsage: q.scan.StreamUsage, Created: q.arrived.Unix(),
+		Framing: q.framing(q.query), Packed: q.scan.Packed,
 	}
-	if a.codec.Format() == llm.Responses {
-		s.answer.Request = body
+	if q.codec.Format() == llm.Responses {
+		s.answer.Request = q.body.bytes()
 	}
-	for _, te := range r.Header["Te"] {
-		s.trailers = s.trailers || strings.Contains(te, "trailers")
-	}
+}
+
+// takesTrailers reports whether a client takes trailers.
+func takesTrailers(h http.Header) bool {
+	return slices.ContainsFunc(h["Te"], func(te string) bool { return strings.Contains(te, "trailers") })
 }
 
 // Format implements dispatch.Sink.
@@ -74,7 +79,7 @@ func (s *sink) Open(r *dispatch.Receipt) error {
 
 // Frame implements dispatch.Sink: one write and one flush.
 func (s *sink) Frame(b []byte, _ []llm.Event) error {
-	s.arm()
+	s.pace.arm()
 	if !s.started {
 		s.start()
 	}
@@ -82,7 +87,7 @@ func (s *sink) Frame(b []byte, _ []llm.Event) error {
 		return err
 	}
 	s.some = s.some || s.answer.Framing == wire.JSONArray && bytes.IndexByte(b, '[') >= 0
-	return s.rc.Flush()
+	return s.pace.rc.Flush()
 }
 
 // streamError is an error as the last thing of a stream.
@@ -128,7 +133,7 @@ func (s *sink) Whole(r *dispatch.Receipt, b []byte, resp *llm.Response) error {
 	if b == nil {
 		b = s.codec.EncodeResponse(resp, &s.answer)
 	}
-	s.arm()
+	s.pace.arm()
 	h := s.w.Header()
 	h["Content-Type"] = jsonType
 	s.receiptHeaders(r, true)
@@ -147,7 +152,10 @@ func (s *sink) Whole(r *dispatch.Receipt, b []byte, resp *llm.Response) error {
 // Close implements dispatch.Sink.
 func (s *sink) Close(r *dispatch.Receipt, err *llm.Error) {
 	s.closed = true
-	s.arm() // the server still flushes and ends the answer
+	if err != nil && gone(err) && errors.Is(context.Cause(s.ctx), ErrStopped) {
+		err = stopped // the client is there; it is us who go
+	}
+	s.pace.arm() // the server still flushes and ends the answer
 	switch {
 	case !s.started && (err == nil || gone(err)):
 		s.cut = true // net/http would make a good answer with nothing in it
@@ -179,16 +187,22 @@ func (s *sink) end(err error) {
 	}
 }
 
+// pace is a client's time to take each piece of its answer.
+type pace struct {
+	rc       *http.ResponseController
+	limit    time.Duration
+	deadline time.Time // of writes, as last set
+}
+
 // arm gives the client its time to take the next piece. Setting a deadline is
 // not free, so one that is still nearly whole is left as it is.
-func (s *sink) arm() {
+func (p *pace) arm() {
 	now := time.Now()
-	limit := s.g.c.Options.WriteTimeout
-	if s.deadline.Sub(now) > limit-limit/4 {
+	if p.deadline.Sub(now) > p.limit-p.limit/4 {
 		return
 	}
-	s.deadline = now.Add(limit)
-	_ = s.rc.SetWriteDeadline(s.deadline) // a writer without deadlines is a test's
+	p.deadline = now.Add(p.limit)
+	_ = p.rc.SetWriteDeadline(p.deadline) // a writer without deadlines is a test's
 }
 
 // receiptHeaders says on what terms the answer comes; r may be nil. Where it is
@@ -204,6 +218,9 @@ func (s *sink) receiptHeaders(r *dispatch.Receipt, final bool) {
 	if r.Deployment != "" {
 		s.header("X-Skein-Deployment", r.Deployment)
 	}
+	if r.Model != "" {
+		s.header("X-Skein-Model", r.Model)
+	}
 	if final && r.Attempts > 0 {
 		s.header("X-Skein-Attempts", strconv.Itoa(r.Attempts))
 	}
@@ -215,6 +232,12 @@ func (s *sink) receiptHeaders(r *dispatch.Receipt, final bool) {
 	}
 	if final && r.Cost != "" && s.costs {
 		s.header("X-Skein-Cost", r.Cost)
+	}
+	if final && r.Seams > 0 {
+		s.header("X-Skein-Seams", strconv.Itoa(r.Seams))
+	}
+	if final && r.Hedged {
+		s.header("X-Skein-Hedged", "true")
 	}
 }
 
@@ -239,6 +262,15 @@ func (s *sink) sendTrailers(r *dispatch.Receipt) {
 	h.Set(http.TrailerPrefix+"X-Skein-Attempts", strconv.Itoa(r.Attempts))
 	if r.Cost != "" && s.costs {
 		h.Set(http.TrailerPrefix+"X-Skein-Cost", r.Cost)
+	}
+	if r.Model != "" {
+		h.Set(http.TrailerPrefix+"X-Skein-Model", r.Model)
+	}
+	if r.Seams > 0 {
+		h.Set(http.TrailerPrefix+"X-Skein-Seams", strconv.Itoa(r.Seams))
+	}
+	if r.Hedged {
+		h.Set(http.TrailerPrefix+"X-Skein-Hedged", "true")
 	}
 }
 

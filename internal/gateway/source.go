@@ -26,8 +26,8 @@ type source struct {
 	err     error
 }
 
-func (s *source) init(a *asked, codecs func(llm.Format) wire.Codec, b *body, scan *wire.Scan, h http.Header) {
-	s.codec, s.head, s.codecs, s.body, s.scan, s.header = a.codec, a.head, codecs, b, scan, h
+func (s *source) init(q *request, codecs func(llm.Format) wire.Codec) {
+	s.codec, s.head, s.codecs, s.body, s.scan, s.header = q.codec, q.head, codecs, q.body, q.scan, q.header
 }
 
 // Header is the client's; a provider takes those that its kind allows.

@@ -191,8 +191,9 @@ const preludeWait = 200 * time.Millisecond
 
 // house is a gateway over a real dispatcher over upstreams, in order.
 type house struct {
-	url   string
-	state *budget.State
+	url     string
+	state   *budget.State
+	gateway *gateway.Gateway
 }
 
 var kindOf = map[llm.Format]string{llm.Chat: "openai", llm.Messages: "anthropic"}
@@ -225,7 +226,8 @@ func guardedHouse(t testing.TB, g gateway.Guard, sealer *auth.Sealer, ups ...*up
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(gateway.New(gateway.Config{Dispatch: d, Codecs: all.Codec, Guard: g, Sealer: sealer}))
+	h.gateway = gateway.New(gateway.Config{Dispatch: d, Codecs: all.Codec, Guard: g, Sealer: sealer})
+	s := httptest.NewServer(h.gateway)
 	t.Cleanup(func() {
 		s.Close()
 		if err := d.Close(); err != nil {

@@ -15,6 +15,7 @@ const (
 	Attempt EntryKind = "attempt" // one try of a model call
 	Effect  EntryKind = "effect"  // one execution of a tool's operation
 	Confirm EntryKind = "confirm" // what an earlier entry really was, once somebody who knows has said so
+	Idle    EntryKind = "idle"    // what was paid for and had by nobody: an hour of own GPUs
 )
 
 // Cause says who and what an entry is for.

@@ -20,12 +20,17 @@ const (
 const mostAfter = time.Hour
 
 // Rest begins or prolongs a rest: for as long as the upstream asked, or, where it
-// did not, longer with each strike in a row.
+// did not, longer with each strike in a row. Calls that were under way together are
+// one strike: what fails during a rest does not double it.
 func (c *Cooldown) Rest(after time.Duration, now time.Time) {
+	resting := !c.Until(now).IsZero()
 	if after <= 0 {
+		if resting {
+			return
+		}
 		after = min(firstRest<<min(c.strikes, 10), longestRest)
 	}
-	if c.Until(now).IsZero() { // calls that were under way together are one strike
+	if !resting {
 		c.strikes++
 	}
 	if until := now.Add(min(after, mostAfter)); until.After(c.until) {
@@ -38,28 +43,18 @@ func (c *Cooldown) Clear() { c.strikes = 0 }
 
 // Until is when the rest is over; zero where there is none. A nil one never rests.
 func (c *Cooldown) Until(now time.Time) time.Time {
-	if c != nil && now.Before(c.until) {
+	if c.Never() {
+		return time.Time{}
+	}
+	return c.still(now)
+}
+
+// Never reports whether it has never rested, which is looked up faster than Until.
+func (c *Cooldown) Never() bool { return c == nil || c.until.IsZero() }
+
+func (c *Cooldown) still(now time.Time) time.Time {
+	if now.Before(c.until) {
 		return c.until
 	}
 	return time.Time{}
-}
-
-// Retries keeps repeated tries a share of the traffic, so that an outage is not
-// multiplied by those who wait for its end. It is counted in tenths: a call adds
-// one, a repetition takes ten.
-type Retries struct{ spent int }
-
-// mostRetries may happen at once, however little traffic there is.
-const mostRetries = 20
-
-// Call counts a call, which earns a tenth of a repetition.
-func (r *Retries) Call() { r.spent = max(r.spent-1, 0) }
-
-// Take takes one repetition, or says that there are none left.
-func (r *Retries) Take() bool {
-	if r.spent+10 > mostRetries*10 {
-		return false
-	}
-	r.spent += 10
-	return true
 }

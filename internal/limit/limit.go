@@ -1,124 +1,55 @@
-// Package limit keeps within what a deployment, a credential or a quota group
-// takes at a time: [Slots] are the calls in flight and the queue before them, a
-// [Cooldown] is a rest that an upstream asked for, [Retries] keeps second tries a
-// share of the traffic.
+// Package limit keeps within what a provider, a credential or a deployment takes,
+// and decides who goes first where that is not enough for all.
+//
+// A [Group] is one quota group or one committed capacity: requests and tokens a
+// minute and requests in flight, as configured, as reported in the headers of
+// answers, and as learned from refusals. A [Queue] holds those who wait: bounded, by
+// [Priority], fair between keys, with deadlines. A [Share] keeps extra attempts
+// (repetitions, hedges) a share of the traffic. A [Cooldown] is a rest that an
+// upstream asked for, and [Slots] are the calls in flight at one deployment.
 //
 // Pure: the time is an argument and the caller has the lock. Nobody waits here; a
-// queue holds tickets, and [Slots.Free] names the one that is next.
+// queue holds tickets, and names the one that is next. Times that come from one clock
+// with a monotonic reading make all of it safe from a wall clock that is set.
 package limit
 
-import "time"
-
-// Slots is how many calls may be in flight, and who waits. The zero value is
-// unlimited.
-type Slots struct {
-	Max      int // 0: unlimited
-	MaxQueue int // 0: as many as Max, at least 16
-
-	inFlight int
-	queue    []waiting // first come, first served, from head on
-	head     int
-	last     Ticket
-}
-
-// Ticket is a place in a queue.
-type Ticket uint64
-
-type waiting struct {
-	ticket Ticket // 0: was called, or has left
-	until  time.Time
-}
-
-// Verdict is the answer to [Slots.Take].
+// Verdict is what a [Group] says of its room.
 type Verdict uint8
 
 // The verdicts.
 const (
-	Given  Verdict = iota + 1 // go; Free it once
-	Queued                    // wait for the ticket to be called, or Leave
-	Full                      // neither a slot nor a place in the queue
+	Given       Verdict = iota + 1 // there is room
+	Full                           // as many are in flight as may be
+	Resting                        // a refusal is being waited out
+	OutOfCalls                     // as many requests were started in the window as may be
+	OutOfTokens                    // too few tokens are left in the window
+	TooLarge                       // more tokens than the configured limit of a whole minute
 )
 
-// Take takes a slot, or, with wait, a place in the queue until a time.
-func (s *Slots) Take(wait bool, until, now time.Time) (Verdict, Ticket) {
-	switch {
-	case s.Max <= 0 || s.inFlight < s.Max:
-		s.inFlight++
-		return Given, 0
-	case !wait || s.Waiting() >= s.room() || !now.Before(until):
-		return Full, 0
-	}
-	s.last++
-	s.queue = append(s.queue, waiting{s.last, until})
-	return Queued, s.last
+var verdicts = [...]string{
+	Given: "there is room", Full: "at capacity", Resting: "its quota is used up",
+	OutOfCalls: "its requests per minute are used up", OutOfTokens: "its tokens per minute are used up",
+	TooLarge: "the request has more tokens than its limit per minute",
 }
 
-// Free gives a slot back. Where somebody waits and has time left the slot is
-// theirs at once, and their ticket is returned. Who has run out of time keeps the
-// place until they leave it: nobody but a called ticket may go without leaving.
-func (s *Slots) Free(now time.Time) (Ticket, bool) {
-	if s.inFlight == 0 {
-		panic("limit: a slot was given back twice")
+// String is the verdict in words, for a record.
+func (v Verdict) String() string {
+	if int(v) < len(verdicts) && verdicts[v] != "" {
+		return verdicts[v]
 	}
-	if s.Max <= 0 || s.inFlight <= s.Max { // else the limit was lowered meanwhile
-		for i := s.head; i < len(s.queue); i++ {
-			if w := s.queue[i]; w.ticket != 0 && now.Before(w.until) {
-				s.remove(i)
-				return w.ticket, true
-			}
-		}
-	}
-	s.inFlight--
-	return 0, false
+	return "unknown"
 }
 
-// remove takes a place out of the queue, and lets go of those at its head that
-// nobody has any more.
-func (s *Slots) remove(i int) {
-	s.queue[i].ticket = 0
-	for s.head < len(s.queue) && s.queue[s.head].ticket == 0 {
-		s.head++
-	}
-	switch {
-	case s.head == len(s.queue):
-		s.queue, s.head = s.queue[:0], 0
-	case s.head > 64 && s.head > len(s.queue)/2:
-		n := copy(s.queue, s.queue[s.head:])
-		s.queue, s.head = s.queue[:n], 0
-	}
-}
+// Ticket is a place in a queue; 0 is none.
+type Ticket uint64
 
-// Leave gives a place in the queue up. It is false where the ticket had been
-// called before: then the slot is the caller's, to use or to Free.
-func (s *Slots) Leave(t Ticket) bool {
-	for i := s.head; i < len(s.queue); i++ {
-		if s.queue[i].ticket == t {
-			s.remove(i)
-			return true
-		}
-	}
-	return false
-}
+// Priority says who is served first, and who is shed last, where there is not enough
+// for all.
+type Priority int8
 
-// InFlight is how many slots are taken.
-func (s *Slots) InFlight() int { return s.inFlight }
-
-// Waiting is how many wait.
-func (s *Slots) Waiting() (n int) {
-	for _, w := range s.queue[s.head:] {
-		if w.ticket != 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// Full reports whether Take would not give a slot at once.
-func (s *Slots) Full() bool { return s.Max > 0 && s.inFlight >= s.Max }
-
-func (s *Slots) room() int {
-	if s.MaxQueue > 0 {
-		return s.MaxQueue
-	}
-	return max(s.Max, 16)
-}
+// The priorities.
+const (
+	Low Priority = iota - 1
+	Normal
+	High
+)

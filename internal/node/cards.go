@@ -20,6 +20,7 @@ import (
 type cards struct {
 	catalog  *catalog.Catalog
 	own      map[string]*price.Card         // provider/upstream
+	pools    map[string]*price.Card         // of own GPUs that are priced by the hour, by provider
 	mine     map[string]config.PriceOptions // cloud/service/region: the operator's own
 	revision string                         // of the configuration, for the cards made of it
 	location string                         // where Skein runs
@@ -37,10 +38,10 @@ type upstream struct {
 }
 
 func newCards(cat *catalog.Catalog, c *config.Config, infos map[string]provider.Info) (*cards, error) {
-	cs := &cards{catalog: cat, own: map[string]*price.Card{}, where: map[string]upstream{}, infos: infos, regions: map[string][]string{},
+	cs := &cards{catalog: cat, own: map[string]*price.Card{}, pools: map[string]*price.Card{}, where: map[string]upstream{}, infos: infos, regions: map[string][]string{},
 		mine: map[string]config.PriceOptions{}, revision: c.Revision, location: c.Location}
 	for name, m := range c.Models {
-		for _, d := range m.Deployments {
+		for _, d := range m.All() {
 			info, ok := infos[d.Provider]
 			if !ok {
 				return nil, fmt.Errorf("models.%s: provider %q is not there", name, d.Provider)
@@ -53,6 +54,15 @@ func newCards(cat *catalog.Catalog, c *config.Config, infos map[string]provider.
 			}
 			u := upstream{provider: d.Provider, name: d.Upstream, region: d.Region, info: info}
 			cs.where[d.Called(info.Region)] = u
+		}
+	}
+	for name, o := range c.Pools {
+		card, err := o.Card(name, c.Revision)
+		if err != nil {
+			return nil, fmt.Errorf("providers.%s: %w", name, err)
+		}
+		if card != nil {
+			cs.pools[name] = card
 		}
 	}
 	for name, o := range c.Prices {
@@ -91,6 +101,9 @@ func (c *cards) Card(deployment string, now time.Time) (*price.Card, bool) {
 		}
 	}
 	card, ok := c.own[u.provider+"/"+u.name], true
+	if card == nil {
+		card = c.pools[u.provider]
+	}
 	if card == nil {
 		region := u.region
 		if region == "" {

@@ -16,6 +16,7 @@ import (
 	"github.com/skein-run/skein/internal/config"
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/engine"
+	"github.com/skein-run/skein/internal/pool"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/tool"
 )
@@ -36,7 +37,7 @@ type Report struct {
 
 // CheckedItem is one thing that was tried.
 type CheckedItem struct {
-	Kind  string             `json:"kind"` // provider, deployment, tool, agent, identity
+	Kind  string             `json:"kind"` // provider, replica, deployment, tool, agent, identity
 	Name  string             `json:"name"`
 	OK    bool               `json:"ok"`
 	Note  string             `json:"note,omitempty"`
@@ -131,7 +132,22 @@ func (r *Report) providers(ctx context.Context, c *config.Config, o CheckOptions
 	infos := map[string]provider.Info{}
 	var errs []error
 	var tries []func() CheckedItem
+	pools := map[string][]CheckedItem{} // with their replicas, once they were tried
+	var mu sync.Mutex
 	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
+		if opts, ok := c.Pools[name]; ok {
+			info, err := pool.Describe(name, opts)
+			errs = append(errs, err)
+			infos[name] = info
+			tries = append(tries, func() CheckedItem {
+				items := checkPool(ctx, o, name, opts)
+				mu.Lock()
+				defer mu.Unlock()
+				pools[name] = items[1:]
+				return items[0]
+			})
+			continue
+		}
 		p, err := provider.New(name, c.Providers[name])
 		if err != nil {
 			errs = append(errs, err)
@@ -143,7 +159,9 @@ func (r *Report) providers(ctx context.Context, c *config.Config, o CheckOptions
 			return try(ctx, o, "provider", name, p.Check)
 		})
 	}
-	r.Items = append(r.Items, together(tries)...)
+	for _, item := range together(tries) {
+		r.Items = append(append(r.Items, item), pools[item.Name]...)
+	}
 	return infos, errors.Join(errs...)
 }
 
@@ -245,7 +263,8 @@ func (r *Report) deployments(c *config.Config, infos map[string]provider.Info) (
 		r.Items = append(r.Items, item)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
-		for _, d := range c.Models[name].Deployments {
+		m := c.Models[name]
+		for _, d := range m.All() {
 			if strings.Contains(name, "*") && d.Name == "" {
 				r.Items = append(r.Items, CheckedItem{
 					Kind: "deployment", Name: dispatch.Name(d.Provider, d.Upstream, d.Region), OK: true, Note: "for every model that fits " + name + ", each at its own price",

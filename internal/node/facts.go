@@ -7,22 +7,52 @@ import (
 	"github.com/skein-run/skein/internal/catalog"
 	"github.com/skein-run/skein/internal/dispatch"
 	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/route"
 	"github.com/skein-run/skein/internal/wire"
 )
 
-// factsOf is what dispatch needs to know of an upstream model.
+// factsOf is what dispatch needs to know of an upstream model: what the catalog says of
+// it, and of one that it does not have what its name and the kind of its provider say.
 func factsOf(cat *catalog.Catalog) func(kind, name string) dispatch.ModelFacts {
 	return func(kind, name string) dispatch.ModelFacts {
+		f := dispatch.ModelFacts{
+			Searches: catalog.Searches(kind, name), Identity: cat.Same(kind, name), Prefill: cat.Prefills(kind, name), BillsAll: billsAll(kind),
+			Tags: func(cloud, region string) []string { return catalog.Tags(cloud, catalog.PlaceOf(kind, name, region)) },
+		}
+		if can, known := cat.Can(kind, name); known {
+			f.Has, f.HasKnown = needsOf(can), true
+		}
 		m, ok := cat.Model(kind, name)
 		if !ok {
-			return dispatch.ModelFacts{Searches: catalog.Searches(kind, name)}
+			return f
 		}
-		return dispatch.ModelFacts{
-			Searches: catalog.Searches(kind, name),
-			Context:  m.Context, MaxOutput: m.MaxOutput, MarkedCache: m.Cache.Writes == catalog.CacheMarked,
-			Model: spellingOf(m, catalog.Maker(kind, name)),
+		f.Context, f.MaxOutput, f.MarkedCache = m.Context, m.MaxOutput, m.Cache.Writes == catalog.CacheMarked
+		f.Model = spellingOf(m, catalog.Maker(kind, name))
+		return f
+	}
+}
+
+// billsAll is whether a provider of a kind is known to bill an answer to its end, read
+// or not.
+func billsAll(kind string) bool {
+	stops, known := catalog.CancelStops(kind)
+	return known && !stops
+}
+
+// needsOf are a model's features in the words of routing.
+func needsOf(can catalog.Can) (has route.Needs) {
+	for _, x := range [...]struct {
+		can  catalog.Can
+		need route.Needs
+	}{
+		{catalog.CanVision, route.NeedVision}, {catalog.CanDocuments, route.NeedDocuments}, {catalog.CanAudio, route.NeedAudio},
+		{catalog.CanTools, route.NeedTools}, {catalog.CanSchema, route.NeedSchema}, {catalog.CanReason, route.NeedReasoning},
+	} {
+		if can&x.can != 0 {
+			has |= x.need
 		}
 	}
+	return has
 }
 
 // spellingOf is what decides how a request to a model is spelled. That a history may

@@ -6,6 +6,7 @@ import (
 
 	"github.com/skein-run/skein/internal/catalog"
 	"github.com/skein-run/skein/internal/provider"
+	"github.com/skein-run/skein/internal/route"
 )
 
 // A model that is asked for by its upstream name alone is its maker's, where that is
@@ -58,5 +59,38 @@ func TestWhatIsKnownOfAModelDecidesItsSpelling(t *testing.T) {
 	}
 	if f := facts("openai", "nobody-knows"); f.Model.Known {
 		t.Errorf("an unknown model: %+v", f)
+	}
+}
+
+// TestFactsForRoutingComeOutOfTheCatalog: which model it is, what it takes, where it is,
+// and whether hanging up ends the bill.
+func TestFactsForRoutingComeOutOfTheCatalog(t *testing.T) {
+	cat, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := factsOf(cat)
+	maker, cloud := facts("anthropic", "claude-sonnet-4-5"), facts("bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0")
+	if maker.Identity == 0 || maker.Identity != cloud.Identity || maker.Identity == facts("anthropic", "claude-haiku-4-5").Identity {
+		t.Errorf("Claude Sonnet 4.5 is %d at its maker, and %d at Bedrock", maker.Identity, cloud.Identity)
+	}
+	if !maker.HasKnown || maker.Has&route.NeedVision == 0 || !maker.Prefill || facts("openai", "gpt-3.5-turbo").Has&route.NeedVision != 0 {
+		t.Errorf("Claude Sonnet 4.5: %+v", maker)
+	}
+	if maker.BillsAll || !cloud.BillsAll || facts("cerebras", "x").BillsAll {
+		t.Error("hanging up stops the bill at Anthropic, not at Bedrock, and of Cerebras nobody knows")
+	}
+	if got, want := fmt.Sprint(cloud.Tags("aws", "eu-west-1")), "[cloud:aws geo:eu]"; got != want { // a profile is served anywhere in its area
+		t.Errorf("the profile is at %s, want %s", got, want)
+	}
+	if got, want := fmt.Sprint(facts("bedrock", "amazon.nova-pro-v1:0").Tags("aws", "eu-west-1")), "[cloud:aws region:eu-west-1 geo:eu]"; got != want {
+		t.Errorf("Nova is at %s, want %s", got, want)
+	}
+	own := facts("vllm", "meta-llama/Llama-3.3-70B-Instruct")
+	if own.HasKnown || own.Context != 0 || !own.Prefill || own.Identity != facts("groq", "llama-3.3-70b-versatile").Identity {
+		t.Errorf("a model on own machines: %+v", own)
+	}
+	if got := facts("openai", "ft:gpt-4o:acme::1"); got.Identity != 0 {
+		t.Errorf("a tuned model is taken for another: %+v", got)
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/skein-run/skein/internal/engine/sched"
 	"github.com/skein-run/skein/internal/gateway"
 	"github.com/skein-run/skein/internal/ledger"
+	"github.com/skein-run/skein/internal/pool"
 	"github.com/skein-run/skein/internal/provider"
 	"github.com/skein-run/skein/internal/store"
 	"github.com/skein-run/skein/internal/telemetry"
@@ -60,10 +61,12 @@ type Node struct {
 	keys     *auth.Keys
 	sealer   *auth.Sealer
 	budgets  *budgets
+	pools    map[string]*pool.Pool
 	tools    map[string]tool.Tool
 	session  *cloud.Session // as whom the process itself reaches the clouds
 	triggers []*engine.Trigger
 	metrics  *telemetry.Metrics
+	trace    *telemetry.Tracer // nil: nothing is traced
 	health   *telemetry.Health
 	server   *gateway.Server
 	service  *api.Local
@@ -80,7 +83,7 @@ func Views() []store.View {
 
 // Open builds a process. What is wrong is said before anything is served.
 func Open(ctx context.Context, o Options) (*Node, error) {
-	n := &Node{o: o, tools: map[string]tool.Tool{}, metrics: telemetry.New(), health: &telemetry.Health{}}
+	n := &Node{o: o, pools: map[string]*pool.Pool{}, tools: map[string]tool.Tool{}, metrics: telemetry.New(), health: &telemetry.Health{}}
 	if err := n.open(ctx); err != nil {
 		n.Close()
 		return nil, err
@@ -97,6 +100,9 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	if n.o.Still {
 		return n.openStill(ctx)
+	}
+	if err := n.openTrace(); err != nil {
+		return err
 	}
 	if err := noteConfig(ctx, n.store, n.o.Config); err != nil {
 		return err
@@ -123,6 +129,7 @@ func (n *Node) open(ctx context.Context) error {
 		return n.o.Config.Locate(err)
 	}
 	n.openService(cards)
+	n.bookIdle(cards)
 	return n.openServer()
 }
 
@@ -217,6 +224,15 @@ func (n *Node) openProviders() (map[string]dispatch.Upstream, map[string]provide
 	ups, infos := map[string]dispatch.Upstream{}, map[string]provider.Info{}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(n.o.Config.Providers)) {
+		if o, ok := n.o.Config.Pools[name]; ok {
+			p, err := n.openPool(name, o)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			ups[name], infos[name] = p, p.Info()
+			continue
+		}
 		p, err := provider.New(name, n.o.Config.Providers[name])
 		if err != nil {
 			errs = append(errs, err)
@@ -259,7 +275,7 @@ func (n *Node) openDispatch(ups map[string]dispatch.Upstream, cat *catalog.Catal
 			Facts: factsOf(cat), Upstreams: cat.Names, Homes: homesOf(cat, cards.infos),
 		},
 		Codecs: all.Codec, Cards: cards, Budget: n.budgets, Journal: n.journal(),
-		Metrics: n.metrics, Log: n.o.Log,
+		Metrics: n.metrics, Signs: n.metrics, Trace: n.trace, Log: n.o.Log,
 	})
 	if err != nil {
 		return err
@@ -273,6 +289,8 @@ func (n *Node) openDispatch(ups map[string]dispatch.Upstream, cat *catalog.Catal
 		}
 	}
 	n.metrics.Known(models, deployments)
+	n.metrics.WatchDeployments(d.Deployments)
+	n.metrics.WatchQueues(d.Queues)
 	n.later(func() { logged(n.o.Log, "close dispatch", d.Close()) })
 	return nil
 }
@@ -297,6 +315,7 @@ func (n *Node) openEngine(cards *cards) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
+	n.metrics.KnownAgents(slices.Collect(maps.Keys(agents)), operations(agents))
 	n.startEngine(cards, n.dispatch, agents)
 	return nil
 }
@@ -304,7 +323,7 @@ func (n *Node) openEngine(cards *cards) error {
 func (n *Node) startEngine(cards *cards, calls engine.Calls, agents map[string]*engine.Agent) {
 	n.engine = engine.New(engine.Options{
 		Org: auth.DefaultOrg, Revision: n.o.Config.Revision, Store: n.journal(), Calls: calls, Budgets: n.budgets,
-		Cards: cards.resource, Codecs: all.Codec, Agents: agents, Metrics: n.metrics, Log: n.o.Log, Now: time.Now, NewID: newID,
+		Cards: cards.resource, Codecs: all.Codec, Agents: agents, Metrics: n.metrics, Trace: n.trace, Log: n.o.Log, Now: time.Now, NewID: newID,
 		Slots: sched.Config{Models: n.o.Config.Engine.ModelCalls, Tools: n.o.Config.Engine.Effects},
 	})
 	n.later(n.engine.Close)

@@ -36,12 +36,12 @@ func (n *Node) openServer() error {
 		addr = n.o.Config.Listen
 	}
 	s, err := gateway.Listen(gateway.ServerConfig{
-		Addr: addr, Socket: store.SocketPath(n.o.Data),
+		Addr: addr, TLS: n.o.Config.TLS, Socket: store.SocketPath(n.o.Data),
 		Gateway: gateway.New(gateway.Config{
 			Options: n.o.Config.Gateway, Dispatch: n.dispatch, Codecs: all.Codec, Guard: guard, Sealer: n.sealer,
-			Health: n.health, Metrics: n.metrics, Log: n.o.Log,
+			Health: n.health, Metrics: n.metrics, Trace: n.trace, Log: n.o.Log,
 		}),
-		API:      api.Handler(n.service, guard, n.o.Version.Version),
+		API:      n.trace.Accepting(api.Handler(n.service, guard, n.o.Version.Version)),
 		Metrics:  guarded(guard, n.metrics.Handler()),
 		Live:     n.health.Live(),
 		Ready:    n.health.Readiness(),

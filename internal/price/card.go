@@ -91,6 +91,8 @@ var meters = map[Meter]struct {
 	MeterMemoryTime:     {"MB-ms", Compute},
 	MeterCPUTime:        {"CPU-ms", Compute},
 	MeterEvals:          {"evaluation", Compute},
+	MeterGPUTime:        {"GPU-ns", Compute},
+	MeterGPUIdle:        {"GPU-ns", Compute},
 }
 
 // Meters are all of them but the token classes, in the order of their names.

@@ -64,6 +64,11 @@ const (
 	MeterMemoryTime  Meter = "memory.mb_ms" // of a function: megabytes (MiB) × milliseconds, as billed
 	MeterCPUTime     Meter = "cpu.ms"       // of a function: CPUs × milliseconds, as billed
 	MeterEvals       Meter = "evaluations"  // calculate: programs run
+
+	// Own GPUs: GPUs × nanoseconds, so that what requests had and what was idle add up
+	// to the time that there was.
+	MeterGPUTime Meter = "gpu.ns"      // that a request had of them
+	MeterGPUIdle Meter = "gpu.idle_ns" // that nobody had
 )
 
 // Source says where a reading's quantity comes from.

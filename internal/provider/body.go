@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"io"
 	"sync"
 )
@@ -16,7 +17,9 @@ type outgoing struct {
 	mu   sync.Mutex
 	body []byte
 	at   int
+	read bool // some of it was, on whichever connection
 	gone bool
+	anew bool // it was rewound
 }
 
 // Read and Close are the request's side.
@@ -29,6 +32,7 @@ func (o *outgoing) Read(b []byte) (int, error) {
 	case o.at == len(o.body):
 		return 0, io.EOF
 	}
+	o.read = true
 	n := copy(b, o.body[o.at:])
 	o.at += n
 	return n, nil
@@ -37,21 +41,31 @@ func (o *outgoing) Read(b []byte) (int, error) {
 func (o *outgoing) Close() error { return nil }
 
 // again rewinds, for the transport's own second try on a connection that turned
-// out to be closed before anything was written.
+// out to be closed before anything was written. There is one: what comes after is
+// for others to decide, who know of budgets for that, and the transport would go on
+// for ever with a server that ends each connection in that way.
 func (o *outgoing) again() (io.ReadCloser, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.gone {
+	switch {
+	case o.gone:
 		return nil, io.ErrClosedPipe
+	case o.anew:
+		return nil, errTwice
 	}
-	o.at = 0
+	o.at, o.anew = 0, true
 	return o, nil
 }
 
-func (o *outgoing) detach() {
+var errTwice = errors.New("two connections were closed before the request was read")
+
+// detach lets go of the body's bytes, and reports whether any of them were sent. The
+// transport reads nothing before it has a connection, the handshake done.
+func (o *outgoing) detach() (sent bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.body, o.gone = nil, true
+	return o.read
 }
 
 // incoming is the answer's side.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // listShape is how a list of models looks, and how its next page is asked for.
@@ -101,9 +102,9 @@ func (p *Provider) read(ctx context.Context, address string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	resp, err := p.transport.RoundTrip(req)
+	resp, err := p.connections.at(time.Now()).RoundTrip(req)
 	if err != nil {
-		return nil, p.failure(ctx, err)
+		return nil, p.failure(ctx, err, true)
 	}
 	defer func() { _ = resp.Body.Close() }() // read as far as it is of use
 	body, err := io.ReadAll(io.LimitReader(resp.Body, mostPage))

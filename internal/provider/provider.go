@@ -19,9 +19,9 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
+	"github.com/skein-run/skein/internal/limit"
 	"github.com/skein-run/skein/internal/llm"
 	"github.com/skein-run/skein/internal/provider/cred"
 )
@@ -38,6 +38,12 @@ type Request struct {
 	// Betas are beta flags of Anthropic's API to send in the header, where the surface
 	// has them there; nil: the client's. Of either, those go that the cloud takes.
 	Betas []string
+
+	// What an upstream of several replicas chooses by; a [Provider] is one, and looks at
+	// neither. Prefix holds hashes of ever longer beginnings of the prompt, the shortest
+	// first: equal hashes are equal beginnings. Chance decides between equals.
+	Prefix []uint64
+	Chance uint64
 }
 
 // Answer is what came back: any status, with the body still to be read. Whoever
@@ -47,6 +53,10 @@ type Answer struct {
 	Header     http.Header
 	Body       io.ReadCloser
 	UpstreamID string // the service's own id of the request
+
+	// Quota is what the service said of its limits, if HasQuota.
+	Quota    limit.Reported
+	HasQuota bool
 }
 
 // Info is what the rest of Skein needs to know of a provider.
@@ -58,6 +68,7 @@ type Info struct {
 	Makers      func(upstream string) []llm.Maker
 	Cloud       string
 	Region      string
+	Address     string // host:port that it is asked at
 	Service     string // as a bill names it: "OpenAI API"
 	MaxInFlight int    // of each deployment; 0: unlimited
 	// Credentials are the names of the provider's; see [Info.CredentialsOf].
@@ -78,9 +89,9 @@ type Provider struct {
 	custom      bool // something else than the kind's own service stands there
 	express     bool // Vertex AI with a key and no project
 	credentials []credential
-	idHeader    string // canonical; empty: none
-	transport   *http.Transport
-	aged        atomic.Int64 // when idle connections were last let go, Unix nanoseconds
+	idHeader    string        // canonical; empty: none
+	quotas      []quotaHeader // that its answers may have
+	connections *pool
 }
 
 // New makes a provider of a row of the configuration. It sends nothing.
@@ -120,11 +131,11 @@ func open(name string, o Options) (*Provider, error) {
 	}
 	p := &Provider{
 		info: Info{
-			Name: name, Kind: k.Name, Surfaces: surfaces, Makers: k.makers, Cloud: o.cloud(k), Region: o.Region,
+			Name: name, Kind: k.Name, Surfaces: surfaces, Makers: k.makers, Cloud: o.cloud(k), Region: o.Region, Address: hostPort(base),
 			Service: o.service(k, name), MaxInFlight: o.MaxInFlight,
 		},
 		kind: k, o: o, base: base, custom: custom, credentials: creds,
-		express:  k == vertex && o.Project == "",
+		express: k == vertex && o.Project == "", quotas: quotaOfKind[k.Name],
 		idHeader: http.CanonicalHeaderKey(orElse(o.RequestIDHeader, k.RequestIDHeader)),
 	}
 	if custom && k == openAI { // where Chat has state, it says whose
@@ -138,7 +149,7 @@ func open(name string, o Options) (*Provider, error) {
 	for _, s := range surfaces {
 		p.ready(s)
 	}
-	p.transport = newTransport(o)
+	p.connections = newPool(func() *http.Transport { return newTransport(o) }, time.Now())
 	return p, nil
 }
 
@@ -163,7 +174,7 @@ func (p *Provider) Close() error {
 			errs = append(errs, c.by.Close())
 		}
 	}
-	p.transport.CloseIdleConnections()
+	p.connections.close()
 	return errors.Join(errs...)
 }
 
@@ -171,7 +182,6 @@ func (p *Provider) Close() error {
 // answer of any status is not an error; an error is an *[llm.Error] that says
 // whether the request may have arrived.
 func (p *Provider) Send(ctx context.Context, r *Request) (*Answer, error) {
-	p.age(time.Now())
 	s := r.Surface
 	if s == nil {
 		s = p.info.Surfaces[0]
@@ -192,16 +202,17 @@ func (p *Provider) Send(ctx context.Context, r *Request) (*Answer, error) {
 	if err := p.prove(ctx, by, req, r.Body, s); err != nil {
 		return nil, err
 	}
-	resp, err := p.transport.RoundTrip(req)
+	follow(ctx, req.Header)
+	resp, err := p.connections.at(time.Now()).RoundTrip(req)
 	if err != nil {
-		out.detach()
-		return nil, p.failure(ctx, err)
+		return nil, p.failure(ctx, err, out.detach())
 	}
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
 		by.Refused()
 	}
 	out.ReadCloser = resp.Body
 	out.Answer = Answer{Status: resp.StatusCode, Header: resp.Header, Body: (*incoming)(out), UpstreamID: p.upstreamID(resp.Header)}
+	out.Quota, out.HasQuota = quota(p.quotas, resp.Header)
 	return &out.Answer, nil
 }
 

@@ -1,14 +1,11 @@
 package provider
 
 import (
-	"context"
-	"errors"
 	"net"
 	"net/http"
-	"syscall"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/skein-run/skein/internal/llm"
 )
 
 // idleConns is how many connections are kept where nothing bounds the calls in
@@ -34,7 +31,7 @@ func newTransport(o Options) *http.Transport {
 		TLSHandshakeTimeout:   connect,
 		MaxIdleConns:          conns,
 		MaxIdleConnsPerHost:   conns,
-		IdleConnTimeout:       90 * time.Second, // an idle pool follows a change of DNS within that
+		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true, // identity, so that streams can be scanned as they come
 		ForceAttemptHTTP2:     true,
@@ -48,49 +45,48 @@ func newTransport(o Options) *http.Transport {
 	}
 }
 
-// age lets idle connections go from time to time, so that a provider whose name
-// moved to other addresses is followed under constant traffic as well.
-func (p *Provider) age(now time.Time) {
-	last := p.aged.Load()
-	if now.UnixNano()-last < int64(connectionAge) || !p.aged.CompareAndSwap(last, now.UnixNano()) {
-		return
-	}
-	if last != 0 {
-		p.transport.CloseIdleConnections()
-	}
+// pool is a provider's connections. They age: those of HTTP/2 under constant traffic
+// are never idle, so that closing idle ones alone would hold on to an address that the
+// provider's name has left long ago. From time to time new requests get a pool of their
+// own, and the connections of the old one end with the last of its requests.
+type pool struct {
+	fresh   func() *http.Transport
+	current atomic.Pointer[http.Transport]
+	since   atomic.Int64 // when current was made, Unix nanoseconds
+	mu      sync.Mutex   // over what follows
+	old     *http.Transport
 }
 
+func newPool(fresh func() *http.Transport, now time.Time) *pool {
+	p := &pool{fresh: fresh}
+	p.current.Store(fresh())
+	p.since.Store(now.UnixNano())
+	return p
+}
+
+// connectionAge is how long a pool takes new requests: so late a change of DNS is seen.
 const connectionAge = 5 * time.Minute
 
-// failure says what a send that brought no answer means. Where the connection was
-// never made nothing can have been billed; afterwards it may have been.
-func (p *Provider) failure(ctx context.Context, err error) *llm.Error {
-	e := &llm.Error{Class: llm.Unreachable, Blame: llm.BlameProvider, Billed: llm.BilledMaybe, Status: http.StatusBadGateway}
-	var op *net.OpError
-	var dns *net.DNSError
-	var timeout net.Error
-	switch {
-	case ctx.Err() != nil:
-		e.Class, e.Blame, e.Status = llm.Canceled, llm.BlameSkein, 499
-		e.Message = "the attempt was given up before " + p.info.Name + " answered"
-		if errors.As(err, &op) && op.Op == "dial" {
-			e.Billed = llm.BilledNo
+// at is the pool for a request that begins now.
+func (p *pool) at(now time.Time) *http.Transport {
+	if since := p.since.Load(); now.UnixNano()-since >= int64(connectionAge) && p.since.CompareAndSwap(since, now.UnixNano()) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.old != nil {
+			p.old.CloseIdleConnections()
 		}
-		return e
-	case errors.As(err, &dns):
-		e.Billed = llm.BilledNo
-		e.Message = "the name " + dns.Name + " cannot be resolved"
-	case errors.As(err, &op) && op.Op == "dial":
-		e.Billed = llm.BilledNo
-		e.Message = "no connection to " + p.base.Host
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			e.Message = "connection refused by " + p.base.Host
-		}
-	case errors.As(err, &timeout) && timeout.Timeout():
-		e.Class, e.Status = llm.TimedOut, http.StatusGatewayTimeout
-		e.Message = "no answer from " + p.base.Host + " in time"
-	default:
-		e.Message = "the connection to " + p.base.Host + " broke before an answer came"
+		p.old = p.current.Swap(p.fresh())
+		p.old.CloseIdleConnections() // those in use come back to it, and end when they have been idle for a while
 	}
-	return e
+	return p.current.Load()
+}
+
+// close lets go of what is idle, and of the rest when it is.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.current.Load().CloseIdleConnections()
+	if p.old != nil {
+		p.old.CloseIdleConnections()
+	}
 }

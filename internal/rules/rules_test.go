@@ -28,9 +28,11 @@ var may = map[string][]string{
 	"budget":  {"llm", "money", "price"},
 	"call":    {"llm", "money"},
 	"agent":   {"llm", "money"},
+	"seam":    {"llm"},
 
 	"wire":      {"llm", "catalog"},
-	"provider":  {"cloud", "llm", "wire", "catalog"},
+	"provider":  {"catalog", "cloud", "limit", "llm", "wire"},
+	"pool":      {"limit", "llm", "money", "price", "provider", "wire"},
 	"store":     {},
 	"ledger":    {"money", "price", "store", "llm"},
 	"auth":      {"money", "store", "ledger"},
@@ -40,21 +42,23 @@ var may = map[string][]string{
 	"telemetry": {"llm", "money", "agent"},
 	"fakecloud": {"price", "money"},
 
-	"dispatch": {"call", "route", "limit", "budget", "price", "llm", "money", "ledger", "store", "provider", "wire"},
-	"gateway":  {"dispatch", "auth", "llm", "wire", "ledger", "money"},
-	"engine":   {"agent", "cloud", "dispatch", "ledger", "llm", "money", "price", "store", "tool", "wire"},
+	"dispatch": {"call", "route", "limit", "budget", "price", "llm", "money", "ledger", "store", "provider", "seam", "telemetry", "wire"},
+	"gateway":  {"dispatch", "auth", "limit", "llm", "wire", "ledger", "money"},
+	"engine":   {"agent", "cloud", "dispatch", "ledger", "llm", "money", "price", "store", "telemetry", "tool", "wire"},
 	"api":      {"agent", "auth", "budget", "dispatch", "engine", "ledger", "llm", "money", "price", "store"},
-	"config":   {"cloud", "dispatch", "engine", "gateway", "provider", "secret", "tool", "budget", "catalog", "money", "price"},
+	"config":   {"cloud", "dispatch", "engine", "gateway", "pool", "provider", "secret", "telemetry", "tool", "budget", "catalog", "money", "price"},
 	"node":     nil, // builds everything
 	"show":     nil,
 	"demo":     nil,
+	"load":     nil, // tests from outside, with thousands of streams
+	"faults":   nil, // tests from outside, with every fault of an upstream
 	"attack":   nil, // tests from outside, judged by the stand-ins
 	"matrix":   nil, // tests from outside, with the official SDKs
 	"rules":    {},
 }
 
 // pure packages decide: the same code runs in production, tests and plans.
-var pure = []string{"money", "llm", "price", "catalog", "route", "limit", "budget", "call", "agent", "engine/sched"}
+var pure = []string{"money", "llm", "price", "catalog", "route", "limit", "budget", "call", "seam", "agent", "engine/sched", "pool/pick", "pool/meter"}
 
 // outside is what a pure package may not reach for, and what it does instead.
 var outside = map[string]string{

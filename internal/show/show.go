@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -97,13 +98,21 @@ func Keys(w io.Writer, keys []auth.Key, now time.Time) error {
 		return err
 	}
 	rows := [][]string{{"ID", "NAME", "STATUS", "ROLE", "TEAM", "PROJECT", "BUDGET", "CREATED"}}
+	special := slices.ContainsFunc(keys, func(k auth.Key) bool { return k.Priority != "" || len(k.Require) > 0 })
+	if special { // most keys have neither, and a list should fit on a screen
+		rows[0] = append(rows[0], "PRIORITY", "REQUIRES")
+	}
 	for i := range keys {
 		k := &keys[i]
 		b := ""
 		if k.Budget != nil {
 			b = k.Budget.Limit.String() + " / " + k.Budget.Window
 		}
-		rows = append(rows, []string{k.ID, k.Name, k.Status(now), string(k.Role), k.Team, k.Project, b, k.Created.Local().Format(time.DateTime)})
+		row := []string{k.ID, k.Name, k.Status(now), string(k.Role), k.Team, k.Project, b, k.Created.Local().Format(time.DateTime)}
+		if special {
+			row = append(row, string(k.Priority), strings.Join(k.Require, ","))
+		}
+		rows = append(rows, row)
 	}
 	return table(w, rows)
 }
