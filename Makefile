@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build demo test check race lint fuzz sim update bench bench-gateway clients test-clouds clean
+.PHONY: help build demo test check race lint fuzz sim load update bench bench-gateway clients test-clouds clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,7 +34,10 @@ fuzz: ## Fuzz every decoder for FUZZTIME each (10s).
 	@./bench/fuzz.sh $(or $(FUZZTIME),10s)
 
 sim: ## The seeded simulation, SEEDS of them (10000).
-	SKEIN_SIM_SEEDS=$(or $(SEEDS),10000) $(GO) test ./internal/engine/sim -count=1 -timeout 60m -v
+	SKEIN_SIM_SEEDS=$(or $(SEEDS),10000) $(GO) test ./internal/engine/sim ./internal/dispatch/sim -count=1 -timeout 60m -v
+
+load: ## 1,000 streams for a minute while the two providers behind them are killed in turn; prints the figures.
+	SKEIN_LOAD=1 $(GO) test ./internal/load -count=1 -timeout 10m -v
 
 update: ## Write goldens and generated docs anew; review the diff.
 	$(GO) test ./... -update

@@ -31,6 +31,7 @@ var generators = map[string]func(*testing.T, *generated) string{
 	"betas":      func(*testing.T, *generated) string { return betaTable() },
 	"clients":    clientTable,
 	"versions":   func(t *testing.T, _ *generated) string { return versionTable(t) },
+	"faults":     func(t *testing.T, _ *generated) string { return read(t, "../internal/faults/testdata/shares.md") },
 }
 
 var section = regexp.MustCompile(`(?s)<!-- generated: (\w+) -->\n.*?<!-- end -->\n`)

@@ -8,3 +8,6 @@ func SetHeartbeat(d time.Duration) (was time.Duration) {
 	was, heartbeat = heartbeat, d
 	return was
 }
+
+// HideCosts is what somebody may see of a call's record.
+var HideCosts = hideCosts

@@ -128,7 +128,9 @@ func (s *State) attemptBroke(i uint8, e Event, now time.Time, cmds []Command) []
 		return s.seam(i, err, now, cmds)
 	default:
 		s.winner = 0
-		s.tell(err)
+		if s.tell(err); e.Heard {
+			s.free, s.round = true, max(min(s.round, s.Config.Rounds-2), 0)
+		}
 	}
 	again := e.Again && l.why == nil // with another credential
 	switch {
@@ -225,7 +227,10 @@ func (s *State) clientGone(e Event, now time.Time, cmds []Command) []Command {
 func (s *State) timer(now time.Time, cmds []Command) []Command {
 	if s.phase == waiting {
 		if !now.Before(s.until) {
-			return s.choose(Command{Retry: true}, cmds)
+			tried := s.made > s.asked
+			free := s.free
+			s.free = false
+			return s.choose(Command{Retry: tried && !free}, cmds)
 		}
 		return s.signOfLife(now, cmds)
 	}

@@ -37,6 +37,9 @@ type State struct {
 	deadline time.Time // of the call
 	announce time.Time // when the client gets its next sign of life
 	until    time.Time // waiting: when to choose again
+	patient  time.Time // how long to wait without trying, at most
+	free     bool      // what broke last had brought content
+	asked    int       // attempts made when was chosen last
 	queued   time.Time // how long to wait for room, at most
 	hedgeAt  time.Time // when another attempt may be made beside the open one
 	drained  time.Time // how long an answer is read on without a client
@@ -217,6 +220,7 @@ func (s *State) admitted(e Event, now time.Time, cmds []Command) []Command {
 func (s *State) choose(c Command, cmds []Command) []Command {
 	s.phase = choosing
 	s.round++
+	s.asked = s.made
 	c.Do, c.Resume = Choose, s.resuming
 	if s.resuming {
 		c.Candidate = s.avoid
@@ -239,7 +243,11 @@ func (s *State) chosen(e Event, now time.Time, cmds []Command) []Command {
 		return s.tryNext(0, now, cmds)
 	}
 	s.tell(e.Err)
-	if s.mayWait(e.Until, now) {
+	s.round-- // nothing was tried
+	if s.patient.IsZero() {
+		s.patient = now.Add(s.Config.Patience)
+	}
+	if s.mayWait(e.Until, now) && !e.Until.After(s.patient) {
 		s.phase, s.until = waiting, e.Until
 		return cmds
 	}

@@ -35,6 +35,7 @@ const (
 
 // Event is one thing that happened to a call.
 type Event struct {
+	Heard    bool // Broke: the upstream had brought content, though nobody was shown it
 	Kind     EventKind
 	Lane     uint8
 	Verdict  Verdict

@@ -19,6 +19,7 @@ func (s *State) slotGiven(i uint8, e Event, now time.Time, cmds []Command) []Com
 		return s.freed(i, now, append(cmds, Command{Do: FreeSlot, Lane: i, Candidate: l.candidate}))
 	}
 	s.made++
+	s.patient = time.Time{}
 	l.step, l.attempt, l.expect = holding, s.made, e.Expect
 	return append(cmds, Command{Do: Hold, Lane: i, Attempt: l.attempt, Candidate: l.candidate, Until: s.deadline})
 }

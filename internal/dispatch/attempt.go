@@ -94,7 +94,7 @@ func (r *run) open(hand int, l *lane, c call.Command) call.Event {
 	a.left = a.sent && ctx.Err() != nil
 	l.close(r)
 	e := a.dep.callers(r.asError(l, err))
-	return call.Event{Kind: call.Broke, Err: e, Again: r.another(l, e)}
+	return call.Event{Kind: call.Broke, Err: e, Again: r.another(l, e), Heard: l.at.progress.Content()}
 }
 
 // another reports whether the same deployment may do with another credential what

@@ -293,7 +293,7 @@ func (r *run) line(c *call.Command, now time.Time) call.Event {
 		d.mu.Unlock()
 		return r.shed(wait, "full")
 	}
-	t.waiting[ticket] = w
+	t.enters(ticket, w)
 	d.queues[t] = true
 	d.mu.Unlock()
 
@@ -315,7 +315,7 @@ func (r *run) line(c *call.Command, now time.Time) call.Event {
 		}
 		d.mu.Lock()
 		gave := t.queue.Leave(ticket)
-		delete(t.waiting, ticket)
+		t.leaves(ticket)
 		wait := t.queue.WaitFor(who, d.now())
 		d.mu.Unlock()
 		if !gave { // it was called just now

@@ -104,6 +104,12 @@ func (p *passage) frame(f *wire.Frame) (done bool, err error) {
 	}
 	b, events, class := f.Bytes, f.Events, f.Class
 	if p.join != nil {
+		if class == wire.Content {
+			l.heard.Store(true)
+		}
+		if class == wire.Content && a.begun.Probe {
+			r.d.alive(a, r.d.now())
+		}
 		if events, err = p.through(f); err != nil {
 			return false, err
 		}

@@ -22,6 +22,7 @@ type lane struct {
 	span telemetry.AttemptSpan
 
 	live     atomic.Bool  // the attempt is open
+	heard    atomic.Bool  // content came, though it may be held back
 	shown    atomic.Bool  // its content is the client's
 	draining atomic.Bool  // nobody is there any more: read on, and show nothing
 	ending   atomic.Bool  // a stop reason was seen
@@ -60,6 +61,7 @@ func (l *lane) begin(at attempt) {
 	l.at, l.whole = at, nil
 	l.live.Store(false)
 	l.shown.Store(false)
+	l.heard.Store(false)
 	l.draining.Store(false)
 	l.ending.Store(false)
 	l.reading.Store(0)

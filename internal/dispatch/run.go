@@ -36,7 +36,6 @@ type run struct {
 
 	wake  chan struct{} // the attempt beside has ended
 	timer *time.Timer
-	seal  func(string) string
 }
 
 // serving is what belongs to the call that is served.

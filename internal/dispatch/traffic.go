@@ -2,10 +2,12 @@ package dispatch
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/skein-run/skein/internal/limit"
 	"github.com/skein-run/skein/internal/llm"
+	"github.com/skein-run/skein/internal/route"
 )
 
 // traffic is what is known of the calls for one name of a model. It outlives a
@@ -13,6 +15,7 @@ import (
 type traffic struct {
 	queue   limit.Queue
 	waiting map[limit.Ticket]*waiter
+	few     int // of those, who may not go everywhere, and do not hold up others
 	called  int // of those that waited, who have not taken a slot yet
 	m       *model
 	output  average // tokens of an answer
@@ -25,11 +28,15 @@ type waiter struct {
 }
 
 // room reports whether one of the deployments that the call may go to has room for it,
-// under d.mu.
+// under d.mu: also one that only rested when it was looked at.
 func (w *waiter) room(now time.Time) bool {
 	r := w.r
-	for _, c := range r.order {
-		dep := r.m.deployments[c]
+	for i := range r.choices {
+		ch := &r.choices[i]
+		if ch.Reason.Lasting() {
+			continue
+		}
+		dep := r.m.deployments[ch.Candidate]
 		if why, _ := dep.Stands(max(dep.pick(r.c.Cause.Team, now), 0), r.input+r.output, now); why == 0 && !dep.full() {
 			return true
 		}
@@ -37,9 +44,28 @@ func (w *waiter) room(now time.Time) bool {
 	return false
 }
 
-// narrow reports whether the caller's own word keeps the call from deployments that
+// narrow reports whether something keeps the call for good from a deployment that
 // would do for others.
-func (w *waiter) narrow() bool { return len(w.r.c.Hints.Only)+len(w.r.c.Hints.Require) > 0 }
+func (w *waiter) narrow() bool {
+	return slices.ContainsFunc(w.r.choices, func(c route.Choice) bool { return c.Reason.Lasting() })
+}
+
+// enters and leaves keep count of who waits; under d.mu.
+func (t *traffic) enters(ticket limit.Ticket, w *waiter) {
+	t.waiting[ticket] = w
+	if w.narrow() {
+		t.few++
+	}
+}
+
+func (t *traffic) leaves(ticket limit.Ticket) {
+	if w := t.waiting[ticket]; w != nil {
+		delete(t.waiting, ticket)
+		if w.narrow() {
+			t.few--
+		}
+	}
+}
 
 // usualOutput is expected of an answer before any was seen.
 const usualOutput = 512
@@ -59,7 +85,7 @@ func (t *traffic) expected(most int64) int64 {
 // turnAway tells a waiter that there is no room for it.
 func (t *traffic) turnAway(ticket limit.Ticket, err *llm.Error) {
 	if w := t.waiting[ticket]; w != nil {
-		delete(t.waiting, ticket)
+		t.leaves(ticket)
 		w.called <- err
 	}
 }
@@ -67,7 +93,7 @@ func (t *traffic) turnAway(ticket limit.Ticket, err *llm.Error) {
 // behindOthers reports whether others wait who came before, under d.mu.
 func (r *run) behindOthers() bool {
 	t := r.m.traffic
-	return !r.called && t.queue.Len()+t.called > 0
+	return !r.called && len(t.waiting)-t.few+t.called > 0
 }
 
 // uncall ends the claim of one who was called, under d.mu.
@@ -106,7 +132,7 @@ func (d *Dispatcher) pump(t *traffic, now time.Time) {
 			return // it is its turn: nobody who needs less goes before it
 		}
 		t.queue.Next(now)
-		delete(t.waiting, ticket)
+		t.leaves(ticket)
 		if fits {
 			t.called++
 			t.queue.Served(now)

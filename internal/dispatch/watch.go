@@ -42,7 +42,7 @@ func (r *run) due(now time.Time) time.Time {
 		}
 		due = earliest(due, l.limits.Total)
 		switch since := r.lanes[i].reading.Load(); {
-		case !w.state.Shown(uint8(i)):
+		case !w.state.Shown(uint8(i)) && !r.lanes[i].heard.Load():
 			due = earliest(due, l.limits.First)
 		case since != 0:
 			due = earliest(due, time.Unix(0, since).Add(l.limits.Idle))
@@ -132,12 +132,12 @@ func (r *run) passed(lane uint8, now time.Time) *llm.Error {
 	switch {
 	case since == 0:
 		return nil
-	case !shown && !now.Before(w.limits.First):
+	case !shown && !l.heard.Load() && !now.Before(w.limits.First):
 		what = "sent no content"
 		if now.Sub(l.at.rec.Started) < r.patience() {
 			blame = llm.BlameSkein
 		}
-	case shown && now.Sub(time.Unix(0, since)) >= w.limits.Idle:
+	case (shown || l.heard.Load()) && now.Sub(time.Unix(0, since)) >= w.limits.Idle:
 		what = fmt.Sprintf("fell silent for %s in the middle of its answer", w.limits.Idle)
 	case w.pace.slow(l, now):
 		what = fmt.Sprintf("sent less than %s in the middle of its answer, which it usually does not,", w.pace.least)

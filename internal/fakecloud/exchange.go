@@ -21,6 +21,7 @@ type exchange struct {
 	kept   int64  // tokens that it keeps in the replica's memory
 	stream uint32 // of HTTP/2
 	sent   int64  // bytes of its body
+	paced  int    // pieces that were waited for
 }
 
 func (x *exchange) struck(k ...Kind) bool {
@@ -56,7 +57,9 @@ func (x *exchange) failEarly() bool {
 			hangUp()
 		}
 	case Slow:
-		sleep(x.r, x.delay())
+		if x.fault.AfterChunks <= 0 {
+			sleep(x.r, x.delay())
+		}
 	case Error200:
 		e := x.tells().at(x.base.Service)
 		x.plain(http.StatusOK, "application/json", x.f.failure(e, x.base.Request))

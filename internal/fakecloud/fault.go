@@ -62,7 +62,7 @@ const (
 	Refuse     Kind = "refuse"      // the connection is closed before any header, nothing is done
 	TooMany    Kind = "429"         // throttled
 	ServerFail Kind = "500"         // failed, nothing is done
-	Slow       Kind = "slow"        // everything takes DelayMS longer: the answer and each chunk
+	Slow       Kind = "slow"        // everything takes DelayMS longer: the answer and each chunk; with AfterChunks, each chunk behind so many
 	Stall      Kind = "stall"       // sends no more, but keeps the connection
 	CutOff     Kind = "cut"         // the connection is closed in mid-answer, without the end of the chunks
 	Garbage    Kind = "garbage"     // a frame or body that is not JSON, then the answer's end in good order

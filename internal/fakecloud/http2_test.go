@@ -3,6 +3,7 @@ package fakecloud_test
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
@@ -10,14 +11,12 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/net/http2"
-
 	"github.com/skein-run/skein/internal/fakecloud"
 )
 
 // http2Server serves on a port, without TLS or behind it, and gives a client's transport
 // that neither retries nor speaks anything else.
-func http2Server(t *testing.T, secure bool) (s *fakecloud.Server, address string, tr *http2.Transport) {
+func http2Server(t *testing.T, secure bool) (s *fakecloud.Server, address string, tr *http.Transport) {
 	t.Helper()
 	s, err := fakecloud.New(fakecloud.Options{})
 	if err != nil {
@@ -29,21 +28,24 @@ func http2Server(t *testing.T, secure bool) (s *fakecloud.Server, address string
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	tr = &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, network, addr)
-	}}
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	var roots *x509.CertPool
 	address = "http://" + l.Addr().String()
 	if secure {
 		cert, pool, err := fakecloud.Certificate()
 		if err != nil {
 			t.Fatal(err)
 		}
-		tr = &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+		protocols.SetUnencryptedHTTP2(false)
+		protocols.SetHTTP2(true)
+		roots = pool
 		address = "https://" + l.Addr().String()
 		go func() { done <- s.ServeTLS(ctx, l, &tls.Config{Certificates: []tls.Certificate{cert}}) }()
 	} else {
 		go func() { done <- s.Serve(ctx, l) }()
 	}
+	tr = &http.Transport{Protocols: &protocols, TLSClientConfig: &tls.Config{RootCAs: roots}}
 	t.Cleanup(func() {
 		tr.CloseIdleConnections()
 		cancel()

@@ -213,7 +213,12 @@ func (x *exchange) begins() {
 
 // paces is the time before a piece.
 func (x *exchange) paces(p piece) {
-	sleep(x.r, x.opts.Pace+x.delay())
+	pace := x.opts.Pace
+	if x.fault != nil && x.paced >= x.fault.AfterChunks {
+		pace += x.delay()
+	}
+	x.paced++
+	sleep(x.r, pace)
 	x.talks(textTokens(len(p.text)))
 }
 

@@ -199,6 +199,25 @@ func TestAPauseIsSilentAtItsPlace(t *testing.T) {
 	}
 }
 
+func TestAnAnswerSlowsDownInTheMiddle(t *testing.T) {
+	for i := range dialects {
+		d := &dialects[i]
+		inBubble(t, func(t *testing.T, s *fakecloud.Server, c *http.Client) {
+			if _, err := s.Order(fakecloud.Fault{Kind: fakecloud.Slow, AfterChunks: 1, DelayMS: 2000}); err != nil {
+				t.Fatal(err)
+			}
+			headers, pieces, err := listen(t, c, d, true, d.body(true), nil)
+			if err != nil || headers != 0 {
+				t.Fatalf("%s: headers after %s, %v", d.name, headers, err)
+			}
+			chunks := ended(s)[0].Chunks
+			if last := pieces[len(pieces)-1].at; last != time.Duration(chunks-1)*2*time.Second {
+				t.Errorf("%s: %d chunks took %s", d.name, chunks, last)
+			}
+		})
+	}
+}
+
 func TestSpeedIsAsTold(t *testing.T) {
 	d := &dialects[0]
 	inBubble(t, func(t *testing.T, s *fakecloud.Server, c *http.Client) {

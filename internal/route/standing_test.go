@@ -140,7 +140,7 @@ func TestOneProbeAtATime(t *testing.T) {
 		b, _ := s.Begin(0, 0, now)
 		s.End(route.Observed{Begun: b, Opened: true, Err: &llm.Error{Class: llm.ServerError}}, now)
 	}
-	if _, ok := s.Begin(0, 0, now.Add(5*time.Second-1)); ok {
+	if _, ok := s.Begin(0, 0, now.Add(250*time.Millisecond-1)); ok { // not even where nobody else is left
 		t.Fatal("it does not rest")
 	}
 	for i := range 4 { // none of these ends

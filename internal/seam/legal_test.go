@@ -54,8 +54,7 @@ func (m *minding) mind(format string, a ...any) {
 	}
 }
 
-func (m *minding) done()       {}
-func (m *minding) end() string { return m.what }
+func (m *minding) done() {}
 
 var laws = map[llm.Format]func() law{
 	llm.Chat:      func() law { return &chatLaw{} },

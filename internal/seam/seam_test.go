@@ -72,7 +72,7 @@ func (c *cut) join(t *testing.T, way seam.Way, attempt [][]llm.Event) []byte {
 			if len(out) != len(c.shown) {
 				t.Errorf("%s cut at %d: an attempt was refused after something of it was shown: %v", c.id, c.n, err)
 			}
-			if err.Class != llm.Malformed || err.Blame != llm.BlameDeployment || err.Message == "" {
+			if err.Class != llm.Malformed || err.Blame != llm.BlameSkein || err.Message == "" {
 				t.Errorf("%s cut at %d: refused with %+v", c.id, c.n, err)
 			}
 			c.refused = err.Message
@@ -122,15 +122,6 @@ func say(r *llm.Response, before string) *llm.Response {
 func (c *cut) goesOn() *llm.Response {
 	text := c.p.Text()
 	return say(c.left(), again(c.req, c.p)+text[len(strings.TrimRightFunc(text, unicode.IsSpace)):])
-}
-
-// only is an answer that says nothing but a text.
-func only(text string) *llm.Response {
-	r := &llm.Response{ID: "upstream_2", Stop: llm.StopEnd, Usage: spent}
-	if text != "" {
-		r.Parts = []llm.Part{{Kind: llm.Text, Text: text}}
-	}
-	return r
 }
 
 func (c *cut) check(t *testing.T, what string, out []byte, thinking bool) {
@@ -228,7 +219,7 @@ func TestAnAnswerMayBreakTwice(t *testing.T) {
 				twice += breakTwice(t, s.cutAt(t, k))
 			}
 		}
-		if twice < 20 {
+		if twice < 10 {
 			t.Errorf("%s: no more than %d answers broke twice and were whole in the end", c.Format(), twice)
 		}
 	}

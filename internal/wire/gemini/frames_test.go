@@ -366,3 +366,12 @@ func TestSearchesAreCountedAndSourcesTold(t *testing.T) {
 		t.Errorf("%s", again)
 	}
 }
+
+func TestJunkBehindTheEndStaysBehind(t *testing.T) {
+	whole := sse(hello, finish)
+	for _, junk := range []string{"trailing junk", "trailing junk\n\n", "<html>", "data: {\"candi\x00\n\ntrailing junk"} {
+		if got := drain(whole+junk, nil, wire.FrameOptions{}); got.Err != nil || string(got.Bytes) != whole {
+			t.Errorf("%q: %v, %q", junk, got.Err, got.Bytes)
+		}
+	}
+}

@@ -203,6 +203,12 @@ func (r *Reader) room() []llm.Event {
 	return r.events[len(r.events):]
 }
 
+// junk reports whether bytes behind the end are nothing that a server-sent event, or a
+// comment, is made of.
+func (r *Reader) junk(ev *event) bool {
+	return r.in == wire.SSE && !blank(ev.Raw) && ev.Raw[0] != ':'
+}
+
 // keep takes what the scanner appended.
 func (r *Reader) keep() {
 	if !r.opts.Events {
@@ -239,6 +245,8 @@ func (r *Reader) see(f *frame) bool {
 	r.v = Verdict{Events: r.room()}
 	if !ev.Has {
 		switch {
+		case r.ending && r.junk(ev):
+			return false
 		case r.ending:
 			r.v.Class = wire.Terminal
 		case blank(ev.Raw):
