@@ -104,11 +104,8 @@ func (p *passage) frame(f *wire.Frame) (done bool, err error) {
 	}
 	b, events, class := f.Bytes, f.Events, f.Class
 	if p.join != nil {
-		if class == wire.Content {
-			l.heard.Store(true)
-		}
-		if class == wire.Content && a.begun.Probe {
-			r.d.alive(a, r.d.now())
+		if class == wire.Content && !l.heard.Load() {
+			r.heard(l)
 		}
 		if events, err = p.through(f); err != nil {
 			return false, err
@@ -233,6 +230,19 @@ func (p *passage) give(b []byte, events []llm.Event) error {
 	err := p.r.give(p.l, b, events)
 	p.l.idle.Add(int64(p.r.d.now().Sub(from)))
 	return err
+}
+
+// heard notes the first content of an attempt whose content is held back until it is
+// known to join what was shown.
+func (r *run) heard(l *lane) {
+	now := r.d.now()
+	l.heard.Store(true)
+	if l.at.begun.Probe {
+		r.d.alive(&l.at, now)
+	}
+	r.mu.Lock()
+	r.watched.lanes[l.n].pace.begin(now)
+	r.mu.Unlock()
 }
 
 // began tells the machine of the first content, and reports whether it may go out.
