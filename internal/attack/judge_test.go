@@ -227,6 +227,9 @@ func (w *world) seen(ctx context.Context, all map[string]*entry) {
 		if a.input < 0 {
 			continue
 		}
+		if len(rec.Seams) > 0 {
+			continue // what it was told is of several attempts; internal/faults and internal/load hold that
+		}
 		in, out := int64(0), e.readings["output"]+e.readings["reasoning"]
 		for _, m := range []string{"input", "cache_read", "cache_write", "cache_write_1h"} {
 			in += e.readings[m]

@@ -139,11 +139,11 @@ var estimatedMarks = []price.Mark{price.MarkEstimated}
 
 // openEnded reports whether an estimate may be below what the upstream bills: it may
 // have gone on with the answer after we saw the last of it, since it had begun to
-// answer, or we left it; or the answer is whole and nobody says what it took, thinking
+// answer, broke off without a word, or we left it; or the answer is whole and nobody says what it took, thinking
 // that was not shown and work in the background included. Then a hard budget counts
 // all that was held until it is confirmed.
 func (a *attempt) openEnded(err *llm.Error) bool {
-	begun := a.rec.Status >= 200 && a.rec.Status <= 299
+	begun := a.rec.Status == 0 || a.rec.Status >= 200 && a.rec.Status <= 299 // without a status nobody knows
 	return err == nil || err.Billed != llm.BilledNo && (begun || a.left)
 }
 

@@ -45,7 +45,7 @@ func FuzzWhateverComesBackTheTextIsWhatWasShownAndSomeOfIt(f *testing.F) {
 		}
 		one, oneErr := played(t, p, first, way, back, len(back)+1)
 		two, twoErr := played(t, p, first, way, back, int(size)+1)
-		if one != two || oneErr != twoErr {
+		if one != two || (oneErr == "") != (twoErr == "") { // which of several reasons is found first depends on the pieces
 			t.Fatalf("in one piece %q %q, in pieces of %d %q %q", one, oneErr, size, two, twoErr)
 		}
 		if oneErr != "" {

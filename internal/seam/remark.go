@@ -92,7 +92,7 @@ func opensAgain(text string, last bool) (again, may bool) {
 func (s *seeker) anew(text string) string {
 	line := strings.ContainsRune(text[:spaces(text)], '\n') || strings.ContainsRune(s.rest, '\n')
 	before, _ := utf8.DecodeLastRuneInString(s.whole)
-	if line || strings.ContainsRune(".!?。！？…", before) {
+	if line || !s.open || strings.ContainsRune(".!?。！？…", before) {
 		return "" // here a sentence may begin as the answer did
 	}
 	if looselySame(text, s.whole) >= leastRepeated {

@@ -261,19 +261,25 @@ func breakTwice(t *testing.T, c *cut) (n int) {
 	return n
 }
 
-// mostCuts bounds the cuts of a long answer, whose middle is much the same.
-const mostCuts = 60
+// mostCuts bounds the cuts of a long answer, whose middle is much the same: fewer with
+// -short and under the race detector, which finds nothing in what has no goroutines.
+func mostCuts() int {
+	if testing.Short() || racing {
+		return 16
+	}
+	return 60
+}
 
 // cuts are the places behind which an answer is cut: all of them, but for the middle
 // of long ones, of which some are taken, unless everything is wanted.
 func (s *sample) cuts() (at []int) {
-	n := len(s.pieces) - 1
+	n, most := len(s.pieces)-1, mostCuts()
 	step := 1
-	if n > mostCuts && !*everything {
-		step = n / mostCuts * 2
+	if n > most && !*everything {
+		step = 1 + 2*n/most
 	}
 	for k := 1; k <= n; k++ {
-		if step == 1 || k <= mostCuts/4 || n-k < mostCuts/4 || k%step == 0 || s.turns(k) {
+		if step == 1 || k <= most/4 || n-k < most/4 || k%step == 0 || most > 16 && s.turns(k) {
 			at = append(at, k)
 		}
 	}

@@ -16,6 +16,7 @@ type seeker struct {
 	mark   string
 	fenced bool // the attempt put a code fence around what it says
 	inCode bool // the client's text is inside one
+	open   bool // the client's text was not ended: what comes stands directly behind it
 }
 
 func newSeeker(p *Partial, w Way) seeker {
@@ -24,6 +25,7 @@ func newSeeker(p *Partial, w Way) seeker {
 	s := seeker{w: w, whole: strings.TrimLeftFunc(said, unicode.IsSpace), rest: rest, anchor: anchorOf(text)}
 	s.mark = markOf(s.anchor)
 	s.inCode = strings.Count(said, "```")%2 == 1
+	s.open = p.openText() >= 0
 	return s
 }
 
@@ -290,7 +292,7 @@ func (s *seeker) cuts(i int) bool {
 	before, _ := utf8.DecodeLastRuneInString(s.whole[:i])
 	end, _ := utf8.DecodeLastRuneInString(s.whole)
 	first, _ := utf8.DecodeRuneInString(s.whole[i:])
-	return !unicode.IsLetter(before) && unicode.IsLetter(end) && unicode.IsLetter(first)
+	return s.open && !unicode.IsLetter(before) && unicode.IsLetter(end) && unicode.IsLetter(first)
 }
 
 // fresh is for a text that says nothing again.
