@@ -41,8 +41,7 @@ func (d *Dispatcher) later(e *ledger.Entry, revision string, back *refund) {
 	rec, err := ledger.EntryRecord(e, revision)
 	if err != nil {
 		d.o.Log.Error("an entry was not written", "entry", e.ID, "error", err)
-		back.settle()
-		return
+		return // its hold stays: after a crash the bound is booked, so it must not be lent
 	}
 	b := batchOf(rec)
 	d.o.Journal.Submit(b, func(_ int64, err error) {

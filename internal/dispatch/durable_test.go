@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/skein-run/skein/internal/budget"
@@ -186,4 +187,28 @@ func TestSettleIsToldOfEveryCall(t *testing.T) {
 	if got == nil || got.Entry != nil || got.Err == nil || got.Err.Class != llm.OverBudget {
 		t.Errorf("refused by its budget: %+v", got)
 	}
+}
+
+// TestWhatWasRecordedAndNotSentIsBookedAtNothing: its hold goes back only with an entry
+// that ends its open record, or a crash would book what was lent to somebody else.
+func TestWhatWasRecordedAndNotSentIsBookedAtNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newMemory(t, llm.Chat, none)
+		b := newBench(t, nil, u)
+		b.limit(t, "1")
+		ctx, leave := context.WithCancel(t.Context())
+		b.journal.before = func(batch store.Batch) {
+			if batch.Records[0].Kind == ledger.KindOpen {
+				leave()
+				synctest.Wait() // until the call knows
+			}
+		}
+		o := b.plain(t, ctx)
+		if o.sink.err == nil || o.sink.err.Class != llm.Canceled || len(u.asked()) != 0 {
+			t.Fatalf("error %v, asked %d times", o.sink.err, len(u.asked()))
+		}
+		if es := b.journal.entries(t); len(es) != 1 || es[0].ID != "call_1/1" || len(es[0].Charges) != 0 {
+			t.Errorf("booked %s", asJSON(es))
+		}
+	})
 }

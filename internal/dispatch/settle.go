@@ -95,6 +95,9 @@ func (r *run) booked() {
 func (r *run) book(l *lane, err *llm.Error) (e *ledger.Entry, back *refund) {
 	a, now := &l.at, r.d.now()
 	e = r.newEntry(a)
+	if !a.opened { // it was not wanted any more when its record was durable
+		a.rec.Started, a.rec.Ended = now, now
+	}
 	e.ConsumedFrom, e.ConsumedTo, e.BookedAt = a.rec.Started, a.rec.Ended, now
 	usage, source := r.usage(l, err)
 	r.observe(l, err, &usage, source == price.Reported)
