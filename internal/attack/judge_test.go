@@ -227,12 +227,18 @@ func (w *world) seen(ctx context.Context, all map[string]*entry) {
 		if a.input < 0 {
 			continue
 		}
-		if len(rec.Seams) > 0 {
-			continue // what it was told is of several attempts; internal/faults and internal/load hold that
-		}
-		in, out := int64(0), e.readings["output"]+e.readings["reasoning"]
-		for _, m := range []string{"input", "cache_read", "cache_write", "cache_write_1h"} {
-			in += e.readings[m]
+		in, out := told(e), e.readings["output"]+e.readings["reasoning"]
+		if len(rec.Seams) > 0 { // the prompt once, and what each attempt wrote that it was shown something of
+			in, out = told(all[rec.Seams[0].After]), 0
+			shown := []string{last.ID}
+			for _, s := range rec.Seams {
+				if !slices.Contains(shown, s.After) {
+					shown = append(shown, s.After)
+				}
+			}
+			for _, id := range shown {
+				out += all[id].readings["output"] + all[id].readings["reasoning"]
+			}
 		}
 		if in != a.input || out != a.output {
 			w.t.Errorf("%s told its client %d tokens in and %d out; booked are %d and %d", last.ID, a.input, a.output, in, out)
@@ -241,4 +247,12 @@ func (w *world) seen(ctx context.Context, all map[string]*entry) {
 			w.t.Errorf("%s has %d tokens of output, of %d asked for", last.ID, out, a.cap)
 		}
 	}
+}
+
+// told is the tokens of an attempt's prompt, as booked.
+func told(e *entry) (n int64) {
+	for _, m := range []string{"input", "cache_read", "cache_write", "cache_write_1h"} {
+		n += e.readings[m]
+	}
+	return n
 }
